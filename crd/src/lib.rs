@@ -1,0 +1,11 @@
+//! The API of `argoproj.io/v1alpha1`, wire-compatible with Argo Rollouts: types, defaults,
+//! validation and the identity of pod templates. Pure: no client, no clock, no I/O.
+
+pub mod analysis;
+pub mod experiment;
+pub mod observed_generation;
+mod omit;
+mod open_enum;
+pub mod raw;
+pub mod rollout;
+pub mod time;
