@@ -3,6 +3,8 @@
 
 pub mod analysis;
 pub mod experiment;
+mod go_order;
+pub mod identity;
 pub mod observed_generation;
 mod omit;
 mod open_enum;

@@ -186,7 +186,11 @@ pub struct RolloutExperimentTemplate {
     #[serde(default)]
     pub metadata: PodTemplateMetadata,
     /// DOC RolloutExperimentTemplate.selector
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::go_order::label_selector"
+    )]
     pub selector: Option<LabelSelector>,
     /// DOC RolloutExperimentTemplate.weight
     #[serde(skip_serializing_if = "Option::is_none")]
