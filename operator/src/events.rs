@@ -1,0 +1,147 @@
+//! Events: what has happened, for `kubectl describe` and for notifications by others.
+//!
+//! Each is sent once: its name is a function of what it tells, so a second attempt meets the first.
+//! Sending never holds up a decision; when the API server is slow, the oldest wait in a bounded
+//! queue and the newest beyond it are dropped, counted.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use kube::Client;
+use kube::core::params::PostParams;
+use kube::core::request::Request;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sluice_planner::{RolloutRecord, Transition};
+use tokio::sync::mpsc;
+
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+
+/// The component that events name, as Argo Rollouts' do.
+pub const COMPONENT: &str = "rollouts-controller";
+
+/// Events that may wait to be sent: some hundred Rollouts that all move at once.
+const QUEUE_LENGTH: usize = 16_384;
+
+/// The object that an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its version.
+    pub resource_version: String,
+}
+
+impl From<&RolloutRecord> for About {
+    fn from(rollout: &RolloutRecord) -> Self {
+        Self {
+            namespace: rollout.namespace.clone(),
+            name: rollout.name.clone(),
+            uid: rollout.uid.clone(),
+            resource_version: rollout.resource_version.clone(),
+        }
+    }
+}
+
+/// Where transitions go.
+#[derive(Clone, Debug)]
+pub struct EventSink {
+    queue: mpsc::Sender<(String, Value)>,
+    metrics: Metrics,
+}
+
+/// Sends what the sink takes in.
+pub struct EventSender {
+    queue: mpsc::Receiver<(String, Value)>,
+    client: Client,
+}
+
+/// A sink, and what has to run for it.
+pub fn channel(client: Client, metrics: Metrics) -> (EventSink, EventSender) {
+    let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
+    (EventSink { queue: sender, metrics }, EventSender { queue: receiver, client })
+}
+
+impl EventSink {
+    /// Tells of a transition.
+    pub fn tell(&self, about: &About, transition: &Transition, now: DateTime<Utc>) {
+        self.metrics.event(about, transition);
+        let event = event(about, transition, now);
+        if self.queue.try_send((about.namespace.clone(), event)).is_err() {
+            self.metrics.event_dropped();
+        }
+    }
+}
+
+impl EventSender {
+    /// Sends events in order, until every sink is gone.
+    pub async fn run(mut self) {
+        while let Some((namespace, event)) = self.queue.recv().await {
+            let path = format!("/api/v1/namespaces/{namespace}/events");
+            let body = event.to_string().into_bytes();
+            let request = match Request::new(path).create(&PostParams::default(), body) {
+                Ok(request) => request,
+                Err(error) => {
+                    tracing::warn!(%error, "an event could not be put into words");
+                    continue;
+                }
+            };
+            if let Err(error) = self.client.request::<Value>(request).await {
+                let failure = Failure::from(error);
+                if !failure.is_already_exists() {
+                    let reason = event["reason"].as_str().unwrap_or_default();
+                    tracing::debug!(%failure, reason, "an event was not sent");
+                }
+            }
+        }
+    }
+}
+
+fn event(about: &About, transition: &Transition, now: DateTime<Utc>) -> Value {
+    let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name(about, transition), "namespace": about.namespace},
+        "involvedObject": {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "namespace": about.namespace,
+            "name": about.name,
+            "uid": about.uid,
+            "resourceVersion": about.resource_version,
+        },
+        "type": transition.severity.as_str(),
+        "reason": transition.reason,
+        "message": truncated(&transition.message),
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": "",
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    })
+}
+
+/// The key of the transition, as a name: uid, revision, reason, occasion.
+fn name(about: &About, transition: &Transition) -> String {
+    let key = format!(
+        "{}\n{}\n{}\n{}",
+        about.uid, transition.revision, transition.reason, transition.occasion
+    );
+    let digest = Sha256::digest(key.as_bytes());
+    let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.{short}", about.name)
+}
+
+/// The API server refuses messages over 1,024 bytes.
+fn truncated(message: &str) -> &str {
+    let mut end = message.len().min(1024);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}

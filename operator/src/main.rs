@@ -1,0 +1,153 @@
+//! The controller's binary.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use kube::config::KubeConfigOptions;
+use kube::{Client, Config as KubeConfig};
+use sluice_operator::args::{Args, LogFormat};
+use sluice_operator::clock::Clock;
+use sluice_operator::config::Config;
+use sluice_operator::http;
+use sluice_operator::leader::{Terms, lease_name};
+use sluice_operator::metrics::Metrics;
+use sluice_operator::queue::Order;
+use sluice_operator::runtime::Runtime;
+use sluice_planner::{Settings, plan};
+use tokio::sync::{mpsc, watch};
+
+/// Why the controller could not start.
+#[derive(Debug, thiserror::Error)]
+enum CannotStart {
+    #[error("{0}")]
+    Flags(String),
+    #[error(
+        "no way to reach an API server: {0}. Give --kubeconfig or KUBECONFIG, or run inside a \
+         cluster with a service account"
+    )]
+    KubeConfig(String),
+    #[error("cannot set up the client: {0}")]
+    Client(kube::Error),
+    #[error(transparent)]
+    Port(#[from] http::CannotListen),
+    #[error("cannot set up metrics: {0}")]
+    Metrics(String),
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    if args.version {
+        println!("sluice-controller: {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    log(&args);
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            eprintln!("sluice-controller: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log(args: &Args) {
+    let client = if args.kloglevel >= 6 { "debug" } else { "warn" };
+    let filter = format!("{},kube={client},tower={client},hyper=warn", args.loglevel);
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.logformat {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+async fn run(args: Args) -> Result<(), CannotStart> {
+    args.check().map_err(CannotStart::Flags)?;
+    for flag in args.later.given() {
+        tracing::warn!(
+            "--{flag} has no effect: this version does not have the feature; Rollouts that use it \
+             are held with UnsupportedFeature"
+        );
+    }
+    let (client, default_namespace) = connect(&args).await?;
+    let home = args.namespace.clone().unwrap_or(default_namespace);
+    let config = Config {
+        namespace: args.namespaced.then(|| home.clone()),
+        instance_id: args.instance_id.clone(),
+        concurrency: args.rollout_threads,
+        lease: args.leader_elect.then(|| Terms {
+            namespace: home,
+            name: lease_name(&args.instance_id),
+            identity: identity(),
+            lease_duration: args.lease_duration,
+            renew_deadline: args.renew_deadline,
+            retry_period: args.retry_period,
+        }),
+        settings: Settings {
+            numeric_observed_generation: args.numeric_observed_generation,
+            ..Settings::default()
+        },
+        order: Order::Fair,
+    };
+    let metrics = Metrics::new().map_err(|e| CannotStart::Metrics(e.to_string()))?;
+    let (asks, questions) = mpsc::channel(16);
+    http::serve(args.healthz_port, args.metrics_port, metrics.clone(), asks).await?;
+    let stop = stop_on_signal()?;
+    let scope = config.namespace.as_deref().unwrap_or("all namespaces");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), scope, "the controller starts");
+    Runtime { config, client, clock: Clock::real(), policy: Arc::new(plan), metrics, questions }
+        .run(stop)
+        .await;
+    tracing::info!("the controller has stopped");
+    Ok(())
+}
+
+async fn connect(args: &Args) -> Result<(Client, String), CannotStart> {
+    let options = KubeConfigOptions { context: args.context.clone(), ..Default::default() };
+    let config = match &args.kubeconfig {
+        Some(file) => {
+            let at = |e: kube::config::KubeconfigError| {
+                CannotStart::KubeConfig(format!("{}: {e}", file.display()))
+            };
+            let kubeconfig = kube::config::Kubeconfig::read_from(file).map_err(at)?;
+            KubeConfig::from_custom_kubeconfig(kubeconfig, &options).await.map_err(at)?
+        }
+        None => KubeConfig::infer().await.map_err(|e| CannotStart::KubeConfig(e.to_string()))?,
+    };
+    let mut config = config;
+    // Its retries over minutes would outlive a lease; our own come from the queue.
+    config.default_retry = false;
+    let namespace = config.default_namespace.clone();
+    let client = Client::try_from(config).map_err(CannotStart::Client)?;
+    Ok((client, namespace))
+}
+
+/// Who this replica is, unlike any other or earlier one.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "sluice".to_owned());
+    let started = chrono::Utc::now().timestamp_nanos_opt().unwrap_or_default();
+    format!("{host}_{}_{started:x}", std::process::id())
+}
+
+fn stop_on_signal() -> Result<watch::Receiver<bool>, CannotStart> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(CannotStart::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CannotStart::Signals)?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop: work in flight is ended, the lease is given back");
+        stop.send_replace(true);
+        stop.closed().await;
+    });
+    Ok(stopped)
+}

@@ -1,0 +1,205 @@
+//! One pass over one Rollout: plan, check the lease, apply, write the status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::{Value, json};
+use sluice_crd::rollout::RolloutStatus;
+use sluice_planner::{
+    self as planner, Action, FailureKind, Need, Plan, Snapshot, StatusWrite, Transition, Urgency,
+    Wake,
+};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::events::{About, EventSink};
+use crate::failure::Failure;
+use crate::leader::Fence;
+use crate::metrics::Metrics;
+use crate::world::Wrote;
+use crate::writer::Writer;
+use crate::{facts, merge_patch};
+
+/// The policy: [`planner::plan`], or in a test one that is broken on purpose.
+pub type Policy = Arc<dyn Fn(&Snapshot) -> Plan + Send + Sync>;
+
+/// Facts of one generation are fetched this often at most.
+pub(crate) const FACTS_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a pass needs besides its snapshot.
+#[derive(Clone)]
+pub(crate) struct Shell {
+    pub(crate) client: Client,
+    pub(crate) clock: Clock,
+    pub(crate) events: EventSink,
+    pub(crate) metrics: Metrics,
+    pub(crate) policy: Policy,
+    pub(crate) fence: tokio::sync::watch::Receiver<Fence>,
+}
+
+/// What came of a pass.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) wrote: Vec<Wrote>,
+    pub(crate) outcome: Outcome,
+    /// A status that carries counts alone was held back.
+    pub(crate) counts_held_back: bool,
+    /// Facts were fetched for this generation.
+    pub(crate) fetched_facts: bool,
+}
+
+/// What follows from a pass.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Look again when something changes, or then.
+    Done(Wake),
+    /// Something has changed under us: look again as soon as it is seen.
+    LookAgain,
+    /// Try again after a pause.
+    Failed(Failure),
+}
+
+/// How much this pass may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Whether a status that carries counts alone may be written.
+    pub(crate) counts: bool,
+    /// Whether facts may be fetched.
+    pub(crate) facts: bool,
+}
+
+pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limits) -> Report {
+    let mut report = Report {
+        wrote: Vec::new(),
+        outcome: Outcome::Done(Wake::OnChange),
+        counts_held_back: false,
+        fetched_facts: false,
+    };
+    report.outcome = match pass(&shell, &mut snapshot, limits, &mut report).await {
+        Ok(wake) => Outcome::Done(wake),
+        Err(Failure::Conflict(_) | Failure::NameTaken(_)) => Outcome::LookAgain,
+        Err(failure) => Outcome::Failed(failure),
+    };
+    report
+}
+
+async fn pass(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    limits: Limits,
+    report: &mut Report,
+) -> Result<Wake, Failure> {
+    let mut plan = (shell.policy)(snapshot);
+    if plan.needs.contains(&Need::Templates) && !limits.facts {
+        return Ok(Wake::At(shell.clock.now() + FACTS_PAUSE));
+    }
+    if plan.needs.contains(&Need::Templates) {
+        let templates = facts::templates(&shell.client, &snapshot.rollout).await?;
+        report.fetched_facts = true;
+        snapshot.facts.templates = Some(templates);
+        plan = (shell.policy)(snapshot);
+    }
+    if plan.actions.is_empty() && plan.status.is_none() {
+        return Ok(plan.wake);
+    }
+    let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
+    let rollout = Arc::clone(&snapshot.rollout);
+    let mut writer = Writer::new(&shell.client, &shell.metrics, &rollout, fence);
+    let result = carry_out(shell, snapshot, plan, limits, &mut writer, report).await;
+    report.wrote = writer.wrote;
+    result
+}
+
+/// Sends the actions, then the status, then tells what has happened.
+async fn carry_out(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    plan: Plan,
+    limits: Limits,
+    writer: &mut Writer<'_>,
+    report: &mut Report,
+) -> Result<Wake, Failure> {
+    let about = About::from(&*snapshot.rollout);
+    let mut told: Vec<Transition> = Vec::new();
+    let tell = |told: &[Transition]| {
+        for transition in told {
+            shell.events.tell(&about, transition, shell.clock.now());
+        }
+    };
+    for action in &plan.actions {
+        if let Err(failure) = writer.apply(action).await {
+            tell(&told);
+            return refused(shell, snapshot, action, failure, writer).await;
+        }
+        tracing::info!(namespace = about.namespace, rollout = about.name, "{}", action.describe());
+        told.extend_from_slice(action.told());
+    }
+    if let Some(write) = &plan.status {
+        if write.urgency == Urgency::Counts && !limits.counts {
+            report.counts_held_back = true;
+        } else {
+            if let Err(failure) = write_status(snapshot, write, writer).await {
+                tell(&told);
+                return Err(failure);
+            }
+            told.extend(plan.transitions);
+        }
+    }
+    tell(&told);
+    Ok(plan.wake)
+}
+
+/// An action was refused: the status says so, and nothing else is done (argo-rollouts#4626).
+async fn refused(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    action: &Action,
+    failure: Failure,
+    writer: &mut Writer<'_>,
+) -> Result<Wake, Failure> {
+    let create = matches!(action, Action::CreateReplicaSet { .. });
+    let kind = match &failure {
+        Failure::NameTaken(_) => FailureKind::NameTaken,
+        Failure::Refused { .. } if create => FailureKind::Create,
+        Failure::Refused { .. } => FailureKind::Other,
+        Failure::Conflict(_) | Failure::NotLeader | Failure::Unanswered(_) => return Err(failure),
+    };
+    let message = match &failure {
+        Failure::Refused { message, .. } => message.clone(),
+        other => other.to_string(),
+    };
+    snapshot.failure = Some(planner::Failure { action: action.describe(), kind, message });
+    let plan = (shell.policy)(snapshot);
+    if let Some(write) = &plan.status {
+        write_status(snapshot, write, writer).await?;
+        let about = About::from(&*snapshot.rollout);
+        for transition in &plan.transitions {
+            shell.events.tell(&about, transition, shell.clock.now());
+        }
+    }
+    Err(failure)
+}
+
+async fn write_status(
+    snapshot: &Snapshot,
+    write: &StatusWrite,
+    writer: &mut Writer<'_>,
+) -> Result<(), Failure> {
+    match status_difference(&snapshot.rollout.status, &write.status) {
+        Some(difference) => writer.write_status(&difference).await,
+        None => Ok(()),
+    }
+}
+
+/// The merge patch from one status to the other.
+pub fn status_difference(old: &RolloutStatus, new: &RolloutStatus) -> Option<Value> {
+    // A first status is written whole, empty parts included: Argo CD's scripts reach into them.
+    let before = if *old == RolloutStatus::default() { json!({}) } else { json!(old) };
+    merge_patch::difference(&before, &json!(new))
+}
+
+/// Whether this replica may write now.
+pub(crate) fn leads(fence: Fence, now: Instant) -> bool {
+    fence.is_some_and(|until| now < until)
+}

@@ -1,0 +1,343 @@
+//! Sends what a plan says, and decides nothing: each write conditional on the version that it was
+//! planned on, within the fence of the lease, counted.
+
+use std::future::Future;
+use std::time::Duration;
+
+use kube::Client;
+use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::request::Request;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sluice_planner::names::{HASH_LABEL, MANAGED_BY, TEMPLATE_DIGEST};
+use sluice_planner::{Action, RolloutRecord};
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::world::{Effect, ObjectId, ResourceKind, Wrote};
+
+/// The field manager of every write.
+pub const FIELD_MANAGER: &str = "rollouts-controller";
+
+/// How long one write may take, however long the lease lasts.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is read of an answer.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    metadata: AnswerMeta,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct AnswerMeta {
+    uid: String,
+    resource_version: String,
+    deletion_timestamp: Option<String>,
+    owner_references: Vec<AnswerOwner>,
+    annotations: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AnswerOwner {
+    uid: String,
+    controller: bool,
+}
+
+/// Writes for one Rollout, in one pass.
+pub struct Writer<'a> {
+    client: &'a Client,
+    metrics: &'a Metrics,
+    rollout: &'a RolloutRecord,
+    /// The Rollout's version: that of the record, then of our own last write.
+    version: String,
+    fence: Instant,
+    /// What has been written.
+    pub wrote: Vec<Wrote>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer whose last write ends at `fence`.
+    pub fn new(
+        client: &'a Client,
+        metrics: &'a Metrics,
+        rollout: &'a RolloutRecord,
+        fence: Instant,
+    ) -> Self {
+        let version = rollout.resource_version.clone();
+        Self { client, metrics, rollout, version, fence, wrote: Vec::new() }
+    }
+
+    /// Sends one action.
+    ///
+    /// # Errors
+    ///
+    /// As the API server answers; nothing further is to be sent then.
+    pub async fn apply(&mut self, action: &Action) -> Result<(), Failure> {
+        match action {
+            Action::CreateReplicaSet { name, manifest, .. } => self.create(name, manifest).await,
+            Action::AnnotateRollout { annotations, .. } => {
+                let body = json!({
+                    "metadata": {
+                        "resourceVersion": self.version,
+                        "annotations": annotations,
+                    },
+                });
+                self.patch_rollout(None, &body).await
+            }
+            Action::PatchReplicaSet {
+                name,
+                resource_version,
+                scale,
+                min_ready_seconds,
+                annotations,
+                ..
+            } => {
+                let mut spec = Map::new();
+                if let Some((_, to)) = scale {
+                    spec.insert("replicas".to_owned(), Value::from(to.to_i32()));
+                }
+                if let Some(seconds) = min_ready_seconds {
+                    spec.insert("minReadySeconds".to_owned(), Value::from(*seconds));
+                }
+                let mut body = json!({"metadata": {"resourceVersion": resource_version}});
+                if !annotations.is_empty() {
+                    body["metadata"]["annotations"] = json!(annotations);
+                }
+                if !spec.is_empty() {
+                    body["spec"] = Value::Object(spec);
+                }
+                self.patch(ResourceKind::ReplicaSet, name, resource_version, &body).await
+            }
+            Action::SelectPods { service, resource_version, to, managed_by, .. } => {
+                let body = json!({
+                    "metadata": {
+                        "resourceVersion": resource_version,
+                        "annotations": {MANAGED_BY: managed_by},
+                    },
+                    "spec": {"selector": {HASH_LABEL: to}},
+                });
+                self.patch(ResourceKind::Service, service, resource_version, &body).await
+            }
+            Action::ReleaseService { service, resource_version, selects_hash } => {
+                let body = release_patch(resource_version, *selects_hash);
+                self.patch(ResourceKind::Service, service, resource_version, &body).await
+            }
+            Action::DeleteReplicaSet { name, uid, resource_version } => {
+                self.delete(name, uid, resource_version).await
+            }
+        }
+    }
+
+    /// Writes the difference of the status.
+    ///
+    /// # Errors
+    ///
+    /// As the API server answers.
+    pub async fn write_status(&mut self, difference: &Value) -> Result<(), Failure> {
+        let body = json!({
+            "metadata": {"resourceVersion": self.version},
+            "status": difference,
+        });
+        self.patch_rollout(Some("status"), &body).await
+    }
+
+    async fn create(&mut self, name: &str, manifest: &Value) -> Result<(), Failure> {
+        let request = self.resource(ResourceKind::ReplicaSet);
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let created = request.create(&params, manifest.to_string().into_bytes());
+        let sent = self.send("Create", ResourceKind::ReplicaSet, created).await;
+        let answer = match sent {
+            Err(failure) if failure.is_already_exists() => self.existing(name, manifest).await?,
+            sent => sent?,
+        };
+        self.note(ResourceKind::ReplicaSet, name, answer);
+        Ok(())
+    }
+
+    /// An earlier request of ours got through, unless somebody else took the name.
+    async fn existing(&self, name: &str, manifest: &Value) -> Result<AnswerMeta, Failure> {
+        let request = self.resource(ResourceKind::ReplicaSet).get(name, &Default::default());
+        let found = self.send("Get", ResourceKind::ReplicaSet, request).await?;
+        let owner = found.owner_references.iter().find(|owner| owner.controller);
+        let ours = owner.is_some_and(|owner| owner.uid == self.rollout.uid);
+        let wanted = manifest["metadata"]["annotations"][TEMPLATE_DIGEST].as_str();
+        let same = found.annotations.get(TEMPLATE_DIGEST).map(String::as_str) == wanted;
+        if found.deletion_timestamp.is_some() {
+            return Err(Failure::Conflict(format!("ReplicaSet {name} is being deleted")));
+        }
+        if ours && same {
+            Ok(found)
+        } else {
+            let whose = if ours { "is of another template" } else { "belongs to something else" };
+            Err(Failure::NameTaken(format!("ReplicaSet {name} exists and {whose}")))
+        }
+    }
+
+    async fn delete(&mut self, name: &str, uid: &str, version: &str) -> Result<(), Failure> {
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(uid.to_owned()),
+                resource_version: Some(version.to_owned()),
+            }),
+            ..DeleteParams::background()
+        };
+        let request = self.resource(ResourceKind::ReplicaSet).delete(name, &params);
+        let answer = self.send("Delete", ResourceKind::ReplicaSet, request).await;
+        self.unless_stale(ResourceKind::ReplicaSet, name, version, answer)?;
+        self.wrote.push(Wrote {
+            id: self.id(ResourceKind::ReplicaSet, name),
+            uid: Some(uid.to_owned()),
+            effect: Effect::Gone,
+        });
+        Ok(())
+    }
+
+    async fn patch_rollout(
+        &mut self,
+        subresource: Option<&str>,
+        body: &Value,
+    ) -> Result<(), Failure> {
+        let kind = ResourceKind::Rollout;
+        let (name, params) = (&self.rollout.name, params());
+        let resource = self.resource(kind);
+        let request = match subresource {
+            Some(part) => resource.patch_subresource(part, name, &params, &Patch::Merge(body)),
+            None => resource.patch(name, &params, &Patch::Merge(body)),
+        };
+        let answer = self.send("Patch", kind, request).await;
+        let name = name.clone();
+        let answer = self.unless_stale(kind, &name, &self.version.clone(), answer)?;
+        self.version.clone_from(&answer.resource_version);
+        self.note(kind, &name, answer);
+        Ok(())
+    }
+
+    async fn patch(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        version: &str,
+        body: &Value,
+    ) -> Result<(), Failure> {
+        let request = self.resource(kind).patch(name, &params(), &Patch::Merge(body));
+        let answer = self.send("Patch", kind, request).await;
+        let answer = self.unless_stale(kind, name, version, answer)?;
+        self.note(kind, name, answer);
+        Ok(())
+    }
+
+    /// Notes where our record of an object turns out to be old, or the object to be gone: nothing
+    /// is decided on it again before it has been seen anew.
+    fn unless_stale(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        version: &str,
+        answer: Result<AnswerMeta, Failure>,
+    ) -> Result<AnswerMeta, Failure> {
+        let failure = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(failure) if failure.is_not_found() => Failure::Conflict(failure.to_string()),
+            Err(failure) => failure,
+        };
+        if matches!(failure, Failure::Conflict(_)) {
+            self.wrote.push(Wrote {
+                id: self.id(kind, name),
+                uid: None,
+                effect: Effect::NewerThan(version.to_owned()),
+            });
+        }
+        Err(failure)
+    }
+
+    fn note(&mut self, kind: ResourceKind, name: &str, answer: AnswerMeta) {
+        let effect = Effect::Version(answer.resource_version);
+        self.wrote.push(Wrote { id: self.id(kind, name), uid: Some(answer.uid), effect });
+    }
+
+    fn id(&self, kind: ResourceKind, name: &str) -> ObjectId {
+        ObjectId { kind, place: (self.rollout.namespace.clone(), name.to_owned()) }
+    }
+
+    fn resource(&self, kind: ResourceKind) -> Request {
+        Request::new(path(kind, &self.rollout.namespace))
+    }
+
+    async fn send(
+        &self,
+        verb: &'static str,
+        kind: ResourceKind,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<AnswerMeta, Failure> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let answer = within(self.fence, self.client.request::<Answer>(request)).await;
+        self.metrics.request(verb, kind, answer.as_ref().err());
+        answer.map(|answer| answer.metadata)
+    }
+}
+
+/// The path of the objects of a kind in a namespace.
+pub fn path(kind: ResourceKind, namespace: &str) -> String {
+    match kind {
+        ResourceKind::Rollout => {
+            format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
+        }
+        ResourceKind::ReplicaSet => format!("/apis/apps/v1/namespaces/{namespace}/replicasets"),
+        ResourceKind::Service => format!("/api/v1/namespaces/{namespace}/services"),
+    }
+}
+
+/// What takes mark and hash off a Service.
+pub fn release_patch(resource_version: &str, selects_hash: bool) -> Value {
+    let mut body = json!({
+        "metadata": {"resourceVersion": resource_version, "annotations": {MANAGED_BY: null}},
+    });
+    if selects_hash {
+        body["spec"] = json!({"selector": {HASH_LABEL: null}});
+    }
+    body
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Runs a request until the fence, and not at all after it.
+///
+/// # Errors
+///
+/// As the API server answers; [`Failure::NotLeader`] past the fence.
+pub async fn within<T>(
+    fence: Instant,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Failure> {
+    let now = Instant::now();
+    if now >= fence {
+        return Err(Failure::NotLeader);
+    }
+    match tokio::time::timeout_at(fence.min(now + WRITE_LIMIT), request).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) if Instant::now() >= fence => Err(Failure::NotLeader),
+        Err(_) => Err(Failure::Unanswered(format!("no answer within {WRITE_LIMIT:?}"))),
+    }
+}
+
+/// A merge patch of an object, by the controller's field manager.
+///
+/// # Errors
+///
+/// When the request cannot be put together.
+pub fn patch_request(
+    kind: ResourceKind,
+    namespace: &str,
+    name: &str,
+    body: &Value,
+) -> Result<http::Request<Vec<u8>>, Failure> {
+    let request = Request::new(path(kind, namespace));
+    Ok(request.patch(name, &params(), &Patch::Merge(body)).map_err(kube::Error::BuildRequest)?)
+}

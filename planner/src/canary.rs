@@ -1,0 +1,139 @@
+//! A canary without a router, from top to bottom: the questions that a release engineer asks.
+
+use sluice_crd::identity::TemplateDigest;
+use sluice_crd::rollout::{CanaryStrategy, RolloutStatus};
+
+use crate::conditions::{self, kinds, reasons};
+use crate::newest::{self, Newest};
+use crate::plan::{Action, Plan, StatusWrite, Wake};
+use crate::reason::Reason;
+use crate::release::{New, Release};
+use crate::services::{self, Switches};
+use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
+use crate::stage::{self, Entry, Stage};
+use crate::status::{self, Decision};
+use crate::steps::Cursor;
+use crate::{history, news, refuse, scale};
+
+pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
+    let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
+    let digest: TemplateDigest = s.settings.identity.template_digest(template);
+
+    // Which ReplicaSet is meant?
+    let new = match newest::find(s, template, &digest) {
+        Newest::Found(rs) => New::Found(rs),
+        Newest::Missing(missing) => New::Missing(missing),
+        Newest::TemplatesNeeded => {
+            return Plan { needs: [Need::Templates].into(), ..Plan::rest() };
+        }
+        Newest::NameStillHeld(replica_set) => {
+            return Plan { reasons: vec![Reason::NameStillHeld { replica_set }], ..Plan::rest() };
+        }
+    };
+    let release = Release::new(s, canary, digest, new);
+    if let (Some(failure), New::Missing(missing)) = (&s.failure, &release.new) {
+        return refuse::not_created(&release, missing, failure);
+    }
+
+    // Where does the release stand, and how far does it get now?
+    let step_hash = sluice_crd::identity::step_hash(canary.steps.as_deref());
+    let mut entry = stage::enter(&release, &step_hash);
+    if entry.stage == Stage::Stepping && !release.spec().paused {
+        entry.cursor.advance(&release);
+    }
+    let promoted = promotion(&release, &entry);
+    let mut decision = Decision { entry: &entry, step_hash, promoted, abort_cause: None };
+    let mut status = status::compose(&release, &decision);
+
+    // Has it run out of time?
+    let aborted;
+    if let Some(cause) = cause_to_abort(&release, &status) {
+        aborted = Entry {
+            stage: Stage::Aborted,
+            cursor: Cursor::at(0),
+            just_aborted: true,
+            ..entry.clone()
+        };
+        decision = Decision { entry: &aborted, abort_cause: Some(cause), ..decision };
+        status = status::compose(&release, &decision);
+    }
+
+    // What moves?
+    let (actions, switches) = actions(&release, &decision);
+    let reasons = status::stage_reasons(&release, decision.entry, &status, &switches.waiting);
+    finish(&release, &decision, status, actions, reasons)
+}
+
+/// Why the new version becomes the stable one now, if it does.
+fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
+    if release.new.record().is_none() || release.new.available() < release.replicas {
+        return None;
+    }
+    let all_steps_done = entry.cursor.index >= release.step_count();
+    match entry.stage {
+        Stage::Initial if !release.spec().paused => Some("Initial deploy".to_owned()),
+        Stage::Promoting if services::all_on_new(release) => {
+            Some("Full promotion requested".to_owned())
+        }
+        Stage::Stepping if all_steps_done && services::all_on_new(release) => {
+            Some(format!("Completed all {} canary steps", release.step_count()))
+        }
+        Stage::Initial | Stage::Promoting | Stage::Stepping | Stage::Steady | Stage::Aborted => {
+            None
+        }
+    }
+}
+
+/// The words for an abort by the deadline, where the Rollout wants one.
+fn cause_to_abort(release: &Release<'_>, status: &RolloutStatus) -> Option<String> {
+    let progressing = conditions::get(status, kinds::PROGRESSING)?;
+    let late = progressing.reason == reasons::TIMED_OUT && release.spec().progress_deadline_abort;
+    late.then(|| progressing.message.clone())
+}
+
+fn actions(release: &Release<'_>, decision: &Decision<'_>) -> (Vec<Action>, Switches) {
+    // What was promoted is steady from here on.
+    let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
+    let cursor = &decision.entry.cursor;
+    let mut switches = services::switches(release, stage, cursor);
+    let mut actions = Vec::new();
+    actions.extend(scale::actions(release, stage, cursor, &services::routed(release)));
+    actions.append(&mut switches.actions);
+    actions.extend(history::deletions(release));
+    (actions, switches)
+}
+
+fn finish(
+    release: &Release<'_>,
+    decision: &Decision<'_>,
+    mut status: RolloutStatus,
+    mut actions: Vec<Action>,
+    mut reasons: Vec<Reason>,
+) -> Plan {
+    let mut wake = decision.entry.cursor.wake;
+    if let Some(deadline) = status::deadline(release, decision.entry, &status) {
+        wake = wake.sooner(Wake::At(deadline.to_chrono()));
+    }
+    if let Some(failure) = &release.snapshot.failure
+        && failure.kind != FailureKind::NameTaken
+    {
+        reasons.insert(
+            0,
+            Reason::Refused { action: failure.action.clone(), message: failure.message.clone() },
+        );
+    }
+    if release.snapshot.failure.is_some() {
+        actions.clear();
+    }
+    status::say_ready(&mut status, release.now, &reasons);
+    let transitions = news::transitions(release, decision, &status);
+    let urgency = status::urgency(release.status(), &status);
+    Plan {
+        actions,
+        transitions: if urgency.is_some() { transitions } else { Vec::new() },
+        status: urgency.map(|urgency| StatusWrite { status, urgency }),
+        needs: Needs::new(),
+        wake,
+        reasons,
+    }
+}

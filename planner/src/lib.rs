@@ -1,0 +1,66 @@
+//! The policy of a rollout, pure: [`Snapshot`] in, [`Plan`] out.
+//!
+//! Nothing here knows a client, a clock or a log. The shell builds a snapshot, sends the plan's
+//! actions and writes its status; what is decided is decided here.
+
+mod annotations;
+mod build;
+mod canary;
+pub mod conditions;
+mod history;
+mod movement;
+pub mod names;
+mod newest;
+mod news;
+mod plan;
+mod quantity;
+mod reason;
+mod references;
+mod refuse;
+mod release;
+mod scale;
+mod services;
+mod snapshot;
+mod split;
+mod stage;
+mod status;
+mod steps;
+mod support;
+mod transition;
+
+pub use annotations::Annotations;
+pub use plan::{Action, Plan, StatusWrite, Urgency, Wake};
+pub use quantity::{Pods, Weight};
+pub use reason::{Deadline, Reason, Role};
+pub use services::release_all;
+pub use snapshot::{
+    Facts, Failure, FailureKind, Need, Needs, ReplicaSetRecord, RolloutRecord, ServiceRecord,
+    Settings, Snapshot,
+};
+pub use split::{Split, split};
+pub use status::label_selector;
+pub use transition::{Severity, Transition, reasons as event_reasons};
+
+/// What to do about one Rollout now: the whole policy, from top to bottom.
+///
+/// Total: an invalid spec is a state that is told, not an error. Deterministic: the same snapshot
+/// gives the same plan.
+pub fn plan(s: &Snapshot) -> Plan {
+    let rollout = &s.rollout;
+    if rollout.deleting {
+        return Plan::rest();
+    }
+    let problems = sluice_crd::validation::validate_rollout(&rollout.spec);
+    if !problems.is_empty() {
+        return refuse::invalid(s, problems.iter().map(ToString::to_string).collect());
+    }
+    if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
+        return refuse::held(s, path);
+    }
+    let Some(canary) = &rollout.spec.strategy.canary else { return Plan::rest() };
+    let problems = references::problems(s, canary);
+    if !problems.is_empty() {
+        return refuse::invalid(s, problems);
+    }
+    canary::plan(s, canary)
+}

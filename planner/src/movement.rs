@@ -1,0 +1,193 @@
+//! In which order pods come and go where no router splits the traffic (spec §2.3).
+//!
+//! Two bounds hold at every moment: never more than `replicas + maxSurge` pods asked for, and never
+//! fewer than `replicas − maxUnavailable` serving because of a write of ours (I1).
+
+use crate::quantity::Pods;
+
+/// One ReplicaSet in motion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mover {
+    /// Pods asked for now (`spec.replicas`).
+    pub(crate) desired: Pods,
+    /// Pods of these that serve.
+    pub(crate) serving: Pods,
+    /// Pods that it shall have in the end.
+    pub(crate) target: Pods,
+    /// Pods that it keeps at least for now, because something still routes to it.
+    pub(crate) keep: Pods,
+}
+
+/// The bounds of the motion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Most pods in all: `replicas + maxSurge`.
+    pub(crate) most: Pods,
+    /// Fewest pods that serve: `replicas − maxUnavailable`, at least 0.
+    pub(crate) fewest: Pods,
+}
+
+/// What to ask for next, in the same order as given: `older` oldest first, then stable, then new.
+///
+/// First up, the stable version before the new one, as far as the room goes. Then pods that serve
+/// nobody are given up, and last pods that serve, as far as the others carry the load: older
+/// versions first, then the stable one, then the new one.
+pub(crate) fn next(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
+    let mut asked: Vec<Pods> = movers.iter().map(|m| m.desired).collect();
+    let mut total: Pods = asked.iter().copied().sum();
+
+    for (ask, mover) in asked.iter_mut().zip(movers) {
+        let room = (bounds.most - total).or_none();
+        let more = (mover.target - *ask).or_none().min(room);
+        *ask += more;
+        total += more;
+    }
+
+    // A pod that does not serve may yet start to: enough of all pods remain asked for.
+    let mut spare = (total - bounds.fewest).or_none();
+    for (ask, mover) in asked.iter_mut().zip(movers) {
+        let idle = (mover.desired - mover.serving).or_none();
+        let fewer = surplus(*ask, mover).min(idle).min(spare);
+        *ask -= fewer;
+        spare -= fewer;
+    }
+
+    let serving: Pods = movers.iter().map(|m| m.serving).sum();
+    let mut budget = (serving - bounds.fewest).or_none();
+    for (ask, mover) in asked.iter_mut().zip(movers) {
+        // What is still over is serving, or could not be spared above.
+        let idle_left = (*ask - mover.serving).or_none();
+        let fewer = (surplus(*ask, mover) - idle_left).or_none().min(budget);
+        *ask -= fewer;
+        budget -= fewer;
+    }
+    asked
+}
+
+fn surplus(ask: Pods, mover: &Mover) -> Pods {
+    (ask - mover.target.max(mover.keep)).or_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mover(desired: i64, serving: i64, target: i64) -> Mover {
+        Mover {
+            desired: Pods(desired),
+            serving: Pods(serving),
+            target: Pods(target),
+            keep: Pods::ZERO,
+        }
+    }
+
+    fn step(movers: &[(i64, i64, i64)], most: i64, fewest: i64) -> Vec<i64> {
+        let movers: Vec<Mover> = movers.iter().map(|(d, s, t)| mover(*d, *s, *t)).collect();
+        let bounds = Bounds { most: Pods(most), fewest: Pods(fewest) };
+        next(&movers, bounds).iter().map(|p| p.0).collect()
+    }
+
+    #[test]
+    fn five_replicas_at_20_percent_use_the_surge_and_the_slack_at_once() {
+        // stable 5 -> 4, new 0 -> 1; at most 7, at least 4 serving.
+        assert_eq!(step(&[(5, 5, 4), (0, 0, 1)], 7, 4), [4, 1]);
+    }
+
+    #[test]
+    fn stable_waits_for_canary_pods_that_serve() {
+        assert_eq!(step(&[(4, 4, 2), (1, 1, 3)], 7, 4), [3, 3]);
+        assert_eq!(step(&[(3, 3, 2), (3, 1, 3)], 7, 4), [3, 3]);
+        assert_eq!(step(&[(3, 3, 2), (3, 3, 3)], 7, 4), [2, 3]);
+    }
+
+    #[test]
+    fn pods_that_serve_nobody_make_room_at_once() {
+        // Aborted: three crashing canary pods, two stable ones.
+        assert_eq!(step(&[(2, 2, 5), (3, 0, 0)], 7, 4), [4, 0]);
+    }
+
+    #[test]
+    fn without_surge_one_goes_before_one_comes() {
+        assert_eq!(step(&[(5, 5, 4), (0, 0, 1)], 5, 4), [4, 0]);
+        assert_eq!(step(&[(4, 4, 4), (0, 0, 1)], 5, 4), [4, 1]);
+    }
+
+    #[test]
+    fn older_versions_go_first() {
+        assert_eq!(step(&[(3, 3, 0), (2, 2, 4), (0, 0, 1)], 7, 4), [2, 4, 0]);
+    }
+
+    #[test]
+    fn what_is_still_routed_to_stays() {
+        let held = Mover { keep: Pods(1), ..mover(2, 2, 0) };
+        let asked = next(&[held, mover(5, 5, 5)], Bounds { most: Pods(7), fewest: Pods(4) });
+        assert_eq!(asked, [Pods(1), Pods(5)]);
+    }
+
+    fn any_mover() -> impl Strategy<Value = Mover> {
+        (0i64..20, 0i64..20, 0i64..12, 0i64..2).prop_map(|(desired, serving, target, keep)| Mover {
+            desired: Pods(desired),
+            serving: Pods(serving.min(desired)),
+            target: Pods(target),
+            keep: Pods(keep),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_bounds_hold_whatever_the_state(
+            movers in prop::collection::vec(any_mover(), 1..5),
+            replicas in 0i64..12, surge in 0i64..5, slack in 0i64..5,
+        ) {
+            let slack = if surge + slack == 0 { 1 } else { slack };
+            let bounds = Bounds { most: Pods(replicas + surge), fewest: Pods((replicas - slack).max(0)) };
+            let asked = next(&movers, bounds);
+            let before: i64 = movers.iter().map(|m| m.desired.0).sum();
+            let after: i64 = asked.iter().map(|p| p.0).sum();
+            prop_assert!(after <= before.max(bounds.most.0));
+            let served: i64 = movers.iter().map(|m| m.serving.0).sum();
+            let serves: i64 = movers.iter().zip(&asked).map(|(m, a)| m.serving.0.min(a.0)).sum();
+            prop_assert!(serves >= served.min(bounds.fewest.0));
+            for (m, a) in movers.iter().zip(&asked) {
+                prop_assert!(*a >= Pods::ZERO);
+                // Only ever towards the target, and never below what is kept.
+                if m.target >= m.desired { prop_assert!(*a >= m.desired && *a <= m.target) }
+                else { prop_assert!(*a <= m.desired && *a >= m.target.max(m.keep.min(m.desired))) }
+            }
+        }
+
+        #[test]
+        fn with_healthy_pods_it_arrives(
+            desired in prop::collection::vec(0i64..12, 3), canary in 0i64..12, surge in 0i64..5,
+            slack in 0i64..5, replicas in 1i64..12,
+        ) {
+            let slack = if surge + slack == 0 { 1 } else { slack };
+            let canary = canary.min(replicas);
+            let targets = [0, replicas - canary, canary];
+            let bounds = Bounds { most: Pods(replicas + surge), fewest: Pods((replicas - slack).max(0)) };
+            let mut now: Vec<i64> = desired;
+            for _ in 0..100 {
+                let movers: Vec<Mover> =
+                    now.iter().zip(targets).map(|(d, t)| mover(*d, *d, t)).collect();
+                now = next(&movers, bounds).iter().map(|p| p.0).collect();
+            }
+            prop_assert_eq!(now, targets.to_vec());
+        }
+
+        #[test]
+        fn away_from_a_version_that_never_serves_it_arrives(
+            stable in 0i64..12, canary in 0i64..12, surge in 0i64..5, slack in 0i64..5,
+            replicas in 1i64..12,
+        ) {
+            let slack = if surge + slack == 0 { 1 } else { slack };
+            let bounds = Bounds { most: Pods(replicas + surge), fewest: Pods((replicas - slack).max(0)) };
+            let mut now = vec![stable, canary];
+            for _ in 0..100 {
+                let movers = [mover(now[0], now[0], replicas), mover(now[1], 0, 0)];
+                now = next(&movers, bounds).iter().map(|p| p.0).collect();
+            }
+            prop_assert_eq!(now, vec![replicas, 0]);
+        }
+    }
+}

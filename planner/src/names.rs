@@ -1,0 +1,28 @@
+//! Labels, annotations and names of children (spec §1.9).
+
+/// Label of ReplicaSets, pods and in selectors of Services: which template a pod is made from.
+pub const HASH_LABEL: &str = "rollouts-pod-template-hash";
+/// Annotation of Rollout and ReplicaSet: the number of the update.
+pub const REVISION: &str = "rollout.argoproj.io/revision";
+/// Annotation of a ReplicaSet: the numbers that it had before, joined by commas.
+pub const REVISION_HISTORY: &str = "rollout.argoproj.io/revision-history";
+/// Annotation of a ReplicaSet: `spec.replicas` of the Rollout when it was last scaled.
+pub const DESIRED_REPLICAS: &str = "rollout.argoproj.io/desired-replicas";
+/// Annotation of a ReplicaSet: the digest of the template as written (ours).
+pub const TEMPLATE_DIGEST: &str = "rollout.argoproj.io/template-digest";
+/// Annotation of a Service: the Rollout that sets its selector.
+pub const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
+/// Annotation by kubectl: a copy of the object, too big to keep.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Label of our kinds: the instance of the controller that looks after an object.
+pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
+
+/// Annotations of a Rollout that its ReplicaSets do not inherit.
+pub const NOT_INHERITED: [&str; 6] = [
+    LAST_APPLIED,
+    REVISION,
+    REVISION_HISTORY,
+    DESIRED_REPLICAS,
+    TEMPLATE_DIGEST,
+    "notified.notifications.argoproj.io",
+];

@@ -1,0 +1,121 @@
+//! Which ReplicaSet is the new one, or that one has to be created (docs/architecture.md).
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use sluice_crd::identity::{Extras, TemplateDigest, same_template};
+use sluice_crd::raw::Raw;
+
+use crate::conditions::{self, kinds};
+use crate::snapshot::{FailureKind, ReplicaSetRecord, RolloutRecord, Snapshot};
+
+/// The ReplicaSet of the template that the Rollout asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Newest {
+    /// It exists.
+    Found(Arc<ReplicaSetRecord>),
+    /// It does not.
+    Missing(Missing),
+    /// Only the templates of the existing ones can tell.
+    TemplatesNeeded,
+    /// The name that it would have is still held by one that is being deleted.
+    NameStillHeld(String),
+}
+
+/// A ReplicaSet to be created.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing {
+    pub(crate) name: String,
+    pub(crate) hash: String,
+    /// How often the name was taken by another template (`status.collisionCount`).
+    pub(crate) collision_count: Option<i32>,
+}
+
+pub(crate) fn find(
+    s: &Snapshot,
+    template: &Raw<PodTemplateSpec>,
+    digest: &TemplateDigest,
+) -> Newest {
+    let candidates = in_order_of_likelihood(s);
+    if let Some(current) = settled(&s.rollout, &candidates) {
+        return Newest::Found(Arc::clone(current));
+    }
+    if let Some(same) = candidates.iter().find(|rs| rs.digest().as_ref() == Some(digest)) {
+        return Newest::Found(Arc::clone(same));
+    }
+    if !candidates.is_empty() {
+        let Some(templates) = &s.facts.templates else { return Newest::TemplatesNeeded };
+        let wanted = template.to_value();
+        let same = candidates.iter().find(|rs| {
+            // Of a template that this build has digested the written form is known to differ:
+            // then a field that we do not know counts. Of others it may be a newer default.
+            let extras = match rs.digest() {
+                Some(other) if other.same_scheme(digest) => Extras::Strict,
+                _ => Extras::UnknownMayBeDefaults,
+            };
+            templates
+                .get(&rs.name)
+                .is_some_and(|actual| same_template(&wanted, actual, extras).is_ok())
+        });
+        if let Some(same) = same {
+            return Newest::Found(Arc::clone(same));
+        }
+        // One that came up since the templates were fetched must be looked at, too.
+        if candidates.iter().any(|rs| !templates.contains_key(&rs.name)) {
+            return Newest::TemplatesNeeded;
+        }
+    }
+    name_of_new(s, digest)
+}
+
+/// The one that the status names, if the status speaks of the spec as it is now.
+///
+/// Not where the last pass over this generation could not settle it: the spec was refused or
+/// held, or the ReplicaSet could not be created.
+fn settled<'a>(
+    rollout: &RolloutRecord,
+    candidates: &'a [Arc<ReplicaSetRecord>],
+) -> Option<&'a Arc<ReplicaSetRecord>> {
+    let status = &rollout.status;
+    let observed = status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
+    let unsettled = conditions::is_true(status, kinds::INVALID_SPEC)
+        || conditions::is_true(status, kinds::REPLICA_FAILURE)
+        || conditions::is_held(status);
+    if !observed || unsettled || status.current_pod_hash.is_empty() {
+        return None;
+    }
+    candidates.iter().find(|rs| rs.hash == status.current_pod_hash)
+}
+
+/// The current one, the stable one, then the others, the newest revision first.
+fn in_order_of_likelihood(s: &Snapshot) -> Vec<Arc<ReplicaSetRecord>> {
+    let status = &s.rollout.status;
+    let mut live: Vec<_> = s.replica_sets.iter().filter(|rs| !rs.deleting).cloned().collect();
+    live.sort_by_key(|rs| {
+        let rank = if !rs.hash.is_empty() && rs.hash == status.current_pod_hash {
+            0
+        } else if !rs.hash.is_empty() && rs.hash == status.stable_rs {
+            1
+        } else {
+            2
+        };
+        (rank, std::cmp::Reverse(rs.revision().unwrap_or(0)), std::cmp::Reverse(rs.created))
+    });
+    live
+}
+
+fn name_of_new(s: &Snapshot, digest: &TemplateDigest) -> Newest {
+    let mut count = s.rollout.status.collision_count;
+    if s.failure.as_ref().is_some_and(|f| f.kind == FailureKind::NameTaken) {
+        count = Some(count.unwrap_or(0).saturating_add(1));
+    }
+    loop {
+        let hash = s.settings.identity.pod_template_hash(digest, count);
+        let name = format!("{}-{hash}", s.rollout.name);
+        match s.replica_sets.iter().find(|rs| rs.name == name) {
+            None => return Newest::Missing(Missing { name, hash, collision_count: count }),
+            Some(rs) if rs.deleting => return Newest::NameStillHeld(name),
+            Some(_) => count = Some(count.unwrap_or(0).saturating_add(1)),
+        }
+    }
+}

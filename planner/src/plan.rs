@@ -1,0 +1,183 @@
+//! What a decision comes to: data, to be compared, printed, cut short and replayed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use sluice_crd::rollout::RolloutStatus;
+
+use crate::quantity::Pods;
+use crate::reason::Reason;
+use crate::snapshot::Needs;
+use crate::transition::Transition;
+
+/// What to do about one Rollout now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The writes, in this order; the first failure ends them. Any prefix is safe to stop after.
+    pub actions: Vec<Action>,
+    /// The whole new status, where it differs from the observed one: written after the actions.
+    pub status: Option<StatusWrite>,
+    /// What has happened, to be told once the status is written.
+    pub transitions: Vec<Transition>,
+    /// Facts without which this plan is provisional.
+    pub needs: Needs,
+    /// When to look again if nothing changes before.
+    pub wake: Wake,
+    /// Why things stand as they stand, the most important first.
+    pub reasons: Vec<Reason>,
+}
+
+impl Plan {
+    /// A plan to do nothing until something changes.
+    pub fn rest() -> Self {
+        Self {
+            actions: Vec::new(),
+            status: None,
+            transitions: Vec::new(),
+            needs: Needs::new(),
+            wake: Wake::OnChange,
+            reasons: Vec::new(),
+        }
+    }
+}
+
+/// A status to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusWrite {
+    /// The status, complete.
+    pub status: RolloutStatus,
+    /// How soon.
+    pub urgency: Urgency,
+}
+
+/// How soon a status has to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It records a decision: with this plan.
+    Decision,
+    /// It carries counts of pods alone: within a second, together with what else comes up.
+    Counts,
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// When an object of the snapshot changes.
+    OnChange,
+    /// At this instant at the latest.
+    At(DateTime<Utc>),
+}
+
+impl Wake {
+    /// The earlier of the two.
+    #[must_use]
+    pub fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::At(a), Self::At(b)) => Self::At(a.min(b)),
+            (Self::At(a), Self::OnChange) | (Self::OnChange, Self::At(a)) => Self::At(a),
+            (Self::OnChange, Self::OnChange) => Self::OnChange,
+        }
+    }
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Action {
+    /// Creates a ReplicaSet. That it exists already is success when it is ours and of this digest.
+    CreateReplicaSet {
+        /// Its name.
+        name: String,
+        /// The object.
+        manifest: Box<Value>,
+        /// Told once it is created.
+        told: Vec<Transition>,
+    },
+    /// Sets annotations of the Rollout.
+    AnnotateRollout {
+        /// Keys and values.
+        annotations: BTreeMap<String, String>,
+        /// Told once they are set.
+        told: Vec<Transition>,
+    },
+    /// Scales and annotates a ReplicaSet, in one write.
+    PatchReplicaSet {
+        /// Its name.
+        name: String,
+        /// The version that this was planned on.
+        resource_version: String,
+        /// `spec.replicas`, from and to, if it changes.
+        scale: Option<(Pods, Pods)>,
+        /// `spec.minReadySeconds`, if it changes.
+        min_ready_seconds: Option<i32>,
+        /// Annotations that change.
+        annotations: BTreeMap<String, String>,
+        /// Told once it is done.
+        told: Vec<Transition>,
+    },
+    /// Points a Service at the pods of one hash and marks it as managed.
+    SelectPods {
+        /// The Service's name.
+        service: String,
+        /// The version that this was planned on.
+        resource_version: String,
+        /// The hash that it selects now.
+        from: Option<String>,
+        /// The hash that it shall select.
+        to: String,
+        /// The Rollout's name, for the annotation.
+        managed_by: String,
+        /// Told once it is done.
+        told: Vec<Transition>,
+    },
+    /// Takes the hash and the mark off a Service that is no longer this Rollout's.
+    ReleaseService {
+        /// The Service's name.
+        service: String,
+        /// The version that this was planned on.
+        resource_version: String,
+        /// Whether its selector holds a hash.
+        selects_hash: bool,
+    },
+    /// Deletes a ReplicaSet without pods, beyond the history limit.
+    DeleteReplicaSet {
+        /// Its name.
+        name: String,
+        /// Its uid: no other of the name is meant.
+        uid: String,
+        /// The version that this was planned on.
+        resource_version: String,
+    },
+}
+
+impl Action {
+    /// What is told once it succeeded.
+    pub fn told(&self) -> &[Transition] {
+        match self {
+            Self::CreateReplicaSet { told, .. }
+            | Self::AnnotateRollout { told, .. }
+            | Self::PatchReplicaSet { told, .. }
+            | Self::SelectPods { told, .. } => told,
+            Self::ReleaseService { .. } | Self::DeleteReplicaSet { .. } => &[],
+        }
+    }
+
+    /// What it does, for logs and messages: `scale ReplicaSet web-5d8f from 1 to 3`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::CreateReplicaSet { name, .. } => format!("create ReplicaSet {name}"),
+            Self::AnnotateRollout { .. } => "annotate the Rollout with its revision".to_owned(),
+            Self::PatchReplicaSet { name, scale: Some((from, to)), .. } => {
+                format!("scale ReplicaSet {name} from {from} to {to}")
+            }
+            Self::PatchReplicaSet { name, .. } => format!("annotate ReplicaSet {name}"),
+            Self::SelectPods { service, to, .. } => {
+                format!("point Service {service} at pods of {to}")
+            }
+            Self::ReleaseService { service, .. } => format!("release Service {service}"),
+            Self::DeleteReplicaSet { name, .. } => format!("delete ReplicaSet {name}"),
+        }
+    }
+}

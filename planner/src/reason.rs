@@ -1,0 +1,299 @@
+//! Why a release stands where it stands: what it waits for, since when, and what ends the wait.
+//!
+//! A reason holds instants and numbers, never running durations: while nothing changes, neither
+//! does its text, and nothing is written.
+
+use std::fmt;
+
+use serde::Serialize;
+use sluice_crd::time::Time;
+
+use crate::quantity::Pods;
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Reason {
+    /// All is as asked for.
+    RolledOut {
+        /// The revision.
+        revision: i64,
+        /// Pods of it that are available.
+        available: Pods,
+        /// Pods asked for.
+        replicas: Pods,
+    },
+    /// Pods of one version are not available yet.
+    PodsNotAvailable {
+        /// At which step, in words; empty outside of the steps.
+        step: String,
+        /// The version's role.
+        role: Role,
+        /// Its ReplicaSet; empty while it does not exist.
+        replica_set: String,
+        /// Pods available.
+        available: Pods,
+        /// Pods needed to go on.
+        needed: Pods,
+        /// What the ReplicaSet reports (a quota, a webhook).
+        trouble: Option<String>,
+        /// What happens if it stays so.
+        deadline: Option<Deadline>,
+    },
+    /// Pods of another version have yet to go, or to come, before the step is over.
+    PodsMoving {
+        /// At which step, in words; empty outside of the steps.
+        step: String,
+        /// The version's role.
+        role: Role,
+        /// Its ReplicaSet.
+        replica_set: String,
+        /// Pods that it has.
+        pods: Pods,
+        /// Pods that it shall have.
+        target: Pods,
+    },
+    /// A pause among the steps.
+    PausedAtStep {
+        /// The step, in words.
+        step: String,
+        /// When it began.
+        since: Time,
+        /// When it ends by itself.
+        until: Option<Time>,
+        /// The Rollout's name.
+        rollout: String,
+    },
+    /// Another pause condition (an inconclusive analysis).
+    PausedFor {
+        /// Its reason.
+        reason: String,
+        /// When it began.
+        since: Time,
+        /// The Rollout's name.
+        rollout: String,
+    },
+    /// `spec.paused`.
+    PausedByUser {
+        /// The Rollout's name.
+        rollout: String,
+    },
+    /// Aborted.
+    Aborted {
+        /// The revision that was given up.
+        revision: i64,
+        /// When.
+        at: Time,
+        /// By which cause, if not by a client.
+        cause: Option<String>,
+        /// Pods of the stable version that are available.
+        stable_available: Pods,
+        /// Pods asked for.
+        replicas: Pods,
+        /// Whether there is a stable version at all.
+        has_stable: bool,
+        /// The Rollout's name.
+        rollout: String,
+    },
+    /// The deadline has passed without progress.
+    DeadlineExceeded {
+        /// Since when there has been no progress.
+        since: Time,
+        /// `spec.progressDeadlineSeconds`.
+        seconds: i64,
+    },
+    /// A Service cannot be switched yet.
+    ServiceWaits {
+        /// The Service.
+        service: String,
+        /// The hash that it shall select.
+        hash: String,
+        /// Pods of it that are available.
+        available: Pods,
+        /// Pods that have to be.
+        needed: Pods,
+    },
+    /// The spec is refused.
+    Invalid {
+        /// Every problem with its path.
+        problems: Vec<String>,
+    },
+    /// A feature that this build lacks.
+    Held {
+        /// The field.
+        path: String,
+    },
+    /// A write was refused.
+    Refused {
+        /// What was attempted.
+        action: String,
+        /// What the API server said.
+        message: String,
+    },
+    /// A name is still in use.
+    NameStillHeld {
+        /// The ReplicaSet that is being deleted.
+        replica_set: String,
+    },
+}
+
+/// Which version a reason speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Role {
+    /// The new version.
+    New,
+    /// The stable version.
+    Stable,
+    /// A version that is neither.
+    Older,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Stable => "stable",
+            Self::Older => "older",
+        })
+    }
+}
+
+/// What ends a wait that nothing else ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Deadline {
+    /// When.
+    pub at: Time,
+    /// Whether the release is then aborted, or only reported as degraded.
+    pub aborts: bool,
+}
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let then = if self.aborts { "aborted" } else { "reported as degraded" };
+        write!(f, "without progress the release is {then} at {}", self.at)
+    }
+}
+
+impl Reason {
+    /// The reason as a condition has it: one word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::RolledOut { .. } => "RolledOut",
+            Self::PodsNotAvailable { .. } => "PodsNotAvailable",
+            Self::PodsMoving { .. } => "PodsMoving",
+            Self::PausedAtStep { .. } => "PausedAtStep",
+            Self::PausedFor { .. } => "Paused",
+            Self::PausedByUser { .. } => "PausedByUser",
+            Self::Aborted { .. } => "RolloutAborted",
+            Self::DeadlineExceeded { .. } => "ProgressDeadlineExceeded",
+            Self::ServiceWaits { .. } => "ServiceWaits",
+            Self::Invalid { .. } => "InvalidSpec",
+            Self::Held { .. } => "UnsupportedFeature",
+            Self::Refused { .. } => "WriteRefused",
+            Self::NameStillHeld { .. } => "NameStillHeld",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RolledOut { revision, available, replicas } => {
+                write!(
+                    f,
+                    "revision {revision} is rolled out, {available} of {replicas} pods available"
+                )
+            }
+            Self::PodsNotAvailable {
+                step,
+                role,
+                replica_set,
+                available,
+                needed,
+                trouble,
+                deadline,
+            } => {
+                at_step(f, step)?;
+                write!(f, "{available} of {needed} {role} pods available")?;
+                if !replica_set.is_empty() {
+                    write!(f, " (ReplicaSet {replica_set})")?;
+                }
+                if let Some(trouble) = trouble {
+                    write!(f, "; it reports: {trouble}")?;
+                }
+                deadline.map_or(Ok(()), |deadline| write!(f, "; {deadline}"))
+            }
+            Self::PodsMoving { step, role, replica_set, pods, target } => {
+                at_step(f, step)?;
+                write!(f, "ReplicaSet {replica_set} ({role}) goes from {pods} to {target} pods")
+            }
+            Self::PausedAtStep { step, since, until: Some(until), .. } => {
+                write!(f, "{step}: paused since {since} until {until}")
+            }
+            Self::PausedAtStep { step, since, until: None, rollout } => write!(
+                f,
+                "{step}: paused since {since} until somebody promotes \
+                 (kubectl argo rollouts promote {rollout})"
+            ),
+            Self::PausedFor { reason, since, rollout } => write!(
+                f,
+                "paused since {since} ({reason}) until somebody promotes or aborts \
+                 (kubectl argo rollouts promote|abort {rollout})"
+            ),
+            Self::PausedByUser { rollout } => write!(
+                f,
+                "spec.paused is true: no step is taken until it is false \
+                 (kubectl argo rollouts promote {rollout})"
+            ),
+            Self::Aborted {
+                revision,
+                at,
+                cause,
+                stable_available,
+                replicas,
+                has_stable,
+                rollout,
+            } => {
+                write!(f, "revision {revision} was aborted at {at}")?;
+                if let Some(cause) = cause {
+                    write!(f, ": {}", cause.trim_end_matches('.'))?;
+                }
+                if *has_stable {
+                    write!(f, "; stable version at {stable_available} of {replicas} pods")?;
+                } else {
+                    f.write_str("; there is no stable version to go back to")?;
+                }
+                write!(
+                    f,
+                    "; ends with another template, or kubectl argo rollouts retry rollout {rollout}"
+                )
+            }
+            Self::DeadlineExceeded { since, seconds } => {
+                write!(f, "no progress since {since}, progressDeadlineSeconds is {seconds}")
+            }
+            Self::ServiceWaits { service, hash, available, needed } => write!(
+                f,
+                "Service {service} is switched to {hash} when {needed} of its pods are available \
+                 ({available} now)"
+            ),
+            Self::Invalid { problems } => f.write_str(&problems.join("; ")),
+            Self::Held { path } => write!(
+                f,
+                "{path}: this version of the controller does not have this feature; \
+                 nothing of this Rollout is changed until the field is removed or a version that \
+                 has it is installed"
+            ),
+            Self::Refused { action, message } => {
+                write!(f, "could not {action}: {message}; it is tried again")
+            }
+            Self::NameStillHeld { replica_set } => write!(
+                f,
+                "ReplicaSet {replica_set} is being deleted; it is created again when it is gone"
+            ),
+        }
+    }
+}
+
+fn at_step(f: &mut fmt::Formatter<'_>, step: &str) -> fmt::Result {
+    if step.is_empty() { Ok(()) } else { write!(f, "{step}: ") }
+}

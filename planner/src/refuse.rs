@@ -1,0 +1,112 @@
+//! Rollouts that nothing is done about but to say why: an invalid spec, a feature that is not there.
+
+use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
+use sluice_crd::time::Time;
+
+use crate::conditions::{self, Say, kinds, reasons};
+use crate::newest::Missing;
+use crate::plan::{Plan, StatusWrite};
+use crate::reason::Reason;
+use crate::release::Release;
+use crate::snapshot::{Failure, FailureKind, Snapshot};
+use crate::status::{observed_generation, phase_and_message, say_ready, urgency};
+use crate::transition::{Transition, reasons as events};
+
+/// An invalid spec: every problem is told, nothing else is touched (spec §1.17).
+pub(crate) fn invalid(s: &Snapshot, problems: Vec<String>) -> Plan {
+    let now = Time::new(s.now);
+    let message = problems.join("; ");
+    let reason = Reason::Invalid { problems };
+    let mut status = observed(s);
+    let known = conditions::get(&status, kinds::INVALID_SPEC).is_some_and(|c| c.message == message);
+    let told = (!known).then(|| tell(s, events::INVALID_SPEC, &message));
+    let say = Say {
+        kind: kinds::INVALID_SPEC,
+        status: ConditionStatus::True,
+        reason: reasons::INVALID_SPEC,
+        message,
+    };
+    conditions::set_current(&mut status, now, say);
+    let (phase, message) = phase_and_message(&s.rollout, &status);
+    status.phase = Some(phase);
+    status.message = message;
+    finish(s, status, reason, told)
+}
+
+/// A feature that this build lacks: held, with the field's path.
+pub(crate) fn held(s: &Snapshot, path: String) -> Plan {
+    let mut status = observed(s);
+    conditions::remove(&mut status, kinds::INVALID_SPEC);
+    let message = format!("UnsupportedFeature: {path}");
+    let reason = Reason::Held { path };
+    let told = (status.message != message)
+        .then(|| tell(s, events::UNSUPPORTED_FEATURE, &reason.to_string()));
+    status.phase = Some(sluice_crd::rollout::RolloutPhase::Degraded);
+    status.message = message;
+    finish(s, status, reason, told)
+}
+
+fn observed(s: &Snapshot) -> RolloutStatus {
+    let mut status = s.rollout.status.clone();
+    status.observed_generation =
+        Some(observed_generation(s.rollout.generation, s.settings.numeric_observed_generation));
+    status
+}
+
+fn tell(s: &Snapshot, reason: &'static str, message: &str) -> Transition {
+    Transition::warning(reason, 0, format!("generation {}", s.rollout.generation), message)
+}
+
+fn finish(
+    s: &Snapshot,
+    mut status: RolloutStatus,
+    reason: Reason,
+    told: Option<Transition>,
+) -> Plan {
+    say_ready(&mut status, Time::new(s.now), std::slice::from_ref(&reason));
+    let urgency = urgency(&s.rollout.status, &status);
+    Plan {
+        status: urgency.map(|urgency| StatusWrite { status, urgency }),
+        transitions: told.into_iter().collect(),
+        reasons: vec![reason],
+        ..Plan::rest()
+    }
+}
+
+/// The new ReplicaSet could not be created: the spec counts as not observed yet.
+pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Failure) -> Plan {
+    let s = release.snapshot;
+    let now = release.now;
+    let mut status = s.rollout.status.clone();
+    if failure.kind == FailureKind::NameTaken {
+        status.collision_count = missing.collision_count;
+    }
+    let mut told = None;
+    if failure.kind == FailureKind::Create {
+        let message =
+            format!("Failed to create new replica set \"{}\": {}", missing.name, failure.message);
+        let known =
+            conditions::get(&status, kinds::PROGRESSING).is_some_and(|c| c.message == message);
+        let occasion = format!("{} at {now}", missing.name);
+        told = (!known).then(|| {
+            let reason = events::REPLICA_SET_CREATE_ERROR;
+            Transition::warning(reason, release.revision, occasion, message.clone())
+        });
+        let failed = |kind, state| Say {
+            kind,
+            status: state,
+            reason: reasons::REPLICA_SET_CREATE_ERROR,
+            message: message.clone(),
+        };
+        let replica_failure = failed(kinds::REPLICA_FAILURE, ConditionStatus::True);
+        conditions::set_current(&mut status, now, replica_failure);
+        let progressing = failed(kinds::PROGRESSING, ConditionStatus::False);
+        conditions::set_current(&mut status, now, progressing);
+        let (phase, message) = phase_and_message(&s.rollout, &status);
+        status.phase = Some(phase);
+        status.message = message;
+    }
+    let reason =
+        Reason::Refused { action: failure.action.clone(), message: failure.message.clone() };
+    finish(s, status, reason, told)
+}

@@ -1,0 +1,151 @@
+//! The parts of a release: which ReplicaSet plays which role, and within which bounds.
+
+use std::sync::Arc;
+
+use sluice_crd::identity::TemplateDigest;
+use sluice_crd::rollout::{CanaryStep, CanaryStrategy, RolloutSpec, RolloutStatus};
+use sluice_crd::time::Time;
+
+use crate::movement::Bounds;
+use crate::newest::Missing;
+use crate::quantity::Pods;
+use crate::snapshot::{ReplicaSetRecord, RolloutRecord, Snapshot};
+
+/// One release as it stands: everything below is read off the snapshot, nothing decided yet.
+#[derive(Debug)]
+pub(crate) struct Release<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) rollout: &'a RolloutRecord,
+    pub(crate) now: Time,
+    pub(crate) canary: &'a CanaryStrategy,
+    pub(crate) steps: &'a [CanaryStep],
+    /// `spec.replicas`.
+    pub(crate) replicas: Pods,
+    /// `maxSurge` in pods.
+    pub(crate) surge: Pods,
+    pub(crate) bounds: Bounds,
+    pub(crate) digest: TemplateDigest,
+    pub(crate) new: New,
+    /// The one that `status.stableRS` names, if it exists. It may be the new one.
+    pub(crate) stable: Option<Arc<ReplicaSetRecord>>,
+    /// Neither new nor stable; oldest first.
+    pub(crate) older: Vec<Arc<ReplicaSetRecord>>,
+    pub(crate) revision: i64,
+}
+
+/// The new ReplicaSet: found, or about to be created.
+#[derive(Clone, Debug)]
+pub(crate) enum New {
+    Found(Arc<ReplicaSetRecord>),
+    Missing(Missing),
+}
+
+impl New {
+    pub(crate) fn hash(&self) -> &str {
+        match self {
+            Self::Found(rs) => &rs.hash,
+            Self::Missing(missing) => &missing.hash,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Found(rs) => &rs.name,
+            Self::Missing(missing) => &missing.name,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<ReplicaSetRecord>> {
+        match self {
+            Self::Found(rs) => Some(rs),
+            Self::Missing(_) => None,
+        }
+    }
+
+    pub(crate) fn available(&self) -> Pods {
+        self.record().map_or(Pods::ZERO, |rs| rs.serving())
+    }
+
+    pub(crate) fn desired(&self) -> Pods {
+        self.record().map_or(Pods::ZERO, |rs| rs.desired)
+    }
+}
+
+impl<'a> Release<'a> {
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        canary: &'a CanaryStrategy,
+        digest: TemplateDigest,
+        new: New,
+    ) -> Self {
+        let rollout: &RolloutRecord = &snapshot.rollout;
+        let spec = &rollout.spec;
+        let replicas = Pods(spec.replicas_or_default());
+        // Validation has passed: what does not resolve now cannot come up; nothing moves then.
+        let (surge, slack) = canary.surge_and_unavailable(replicas.0).unwrap_or((0, 1));
+        let live = || snapshot.replica_sets.iter().filter(|rs| !rs.deleting);
+        let stable_hash = rollout.status.stable_rs.as_str();
+        let stable = live().find(|rs| !stable_hash.is_empty() && rs.hash == stable_hash).cloned();
+        let mut older: Vec<_> = live()
+            .filter(|rs| rs.name != new.name())
+            .filter(|rs| stable.as_ref().is_none_or(|stable| stable.uid != rs.uid))
+            .cloned()
+            .collect();
+        older.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+        Self {
+            snapshot,
+            rollout,
+            now: Time::new(snapshot.now),
+            canary,
+            steps: canary.steps.as_deref().unwrap_or_default(),
+            replicas,
+            surge: Pods(surge),
+            bounds: Bounds {
+                most: replicas + Pods(surge),
+                fewest: (replicas - Pods(slack)).or_none(),
+            },
+            digest,
+            revision: revision_of(snapshot, &new),
+            new,
+            stable,
+            older,
+        }
+    }
+
+    pub(crate) fn spec(&self) -> &RolloutSpec {
+        &self.rollout.spec
+    }
+
+    pub(crate) fn status(&self) -> &RolloutStatus {
+        &self.rollout.status
+    }
+
+    /// Whether what is asked for is what is stable.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.status().stable_rs == self.new.hash()
+    }
+
+    /// Whether there is no version to fall back to.
+    pub(crate) fn is_initial(&self) -> bool {
+        !self.is_steady() && self.stable.is_none()
+    }
+
+    pub(crate) fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+/// The new ReplicaSet has the highest number of all; if it has not, it gets the next one.
+fn revision_of(snapshot: &Snapshot, new: &New) -> i64 {
+    let others = snapshot
+        .replica_sets
+        .iter()
+        .filter(|rs| rs.name != new.name())
+        .filter_map(|rs| rs.revision())
+        .max()
+        .unwrap_or(0);
+    match new.record().and_then(|rs| rs.revision()) {
+        Some(own) if own > others => own,
+        _ => others.saturating_add(1),
+    }
+}

@@ -1,0 +1,263 @@
+//! How many pods each ReplicaSet is to have now, and the writes that ask for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::build::{self, Blueprint};
+use crate::movement::{Mover, next};
+use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
+use crate::plan::Action;
+use crate::quantity::Pods;
+use crate::release::{New, Release};
+use crate::snapshot::ReplicaSetRecord;
+use crate::stage::Stage;
+use crate::steps::{Cursor, split_for};
+use crate::transition::{Transition, reasons};
+
+/// The targets of the three roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Targets {
+    new: Pods,
+    /// Of the stable version, where it is not the new one.
+    stable: Pods,
+    /// Older versions stay as they are: no one may take what may be the last that serves.
+    older_stay: bool,
+}
+
+fn targets(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
+    let all_new = Targets { new: release.replicas, stable: Pods::ZERO, older_stay: false };
+    match stage {
+        // Paused by its user before it ever ran, it does not start to.
+        Stage::Initial if release.spec().paused => {
+            Targets { new: held(release, &release.new), older_stay: true, ..all_new }
+        }
+        Stage::Initial | Stage::Steady => all_new,
+        Stage::Aborted if release.stable.is_none() => Targets {
+            new: release.new.desired().min(release.replicas),
+            older_stay: true,
+            ..all_new
+        },
+        Stage::Aborted => Targets { new: Pods::ZERO, stable: release.replicas, older_stay: false },
+        Stage::Promoting | Stage::Stepping if release.spec().paused => frozen(release),
+        Stage::Promoting | Stage::Stepping => {
+            let split = split_for(release, cursor.weight(release));
+            Targets { new: split.canary, stable: split.stable, older_stay: false }
+        }
+    }
+}
+
+/// Paused by its user: the versions keep their shares; only `spec.replicas` moves them.
+fn frozen(release: &Release<'_>) -> Targets {
+    let new = held(release, &release.new);
+    let stable = release.stable.as_deref();
+    let others: Pods = release.older.iter().map(|rs| rs.desired).sum();
+    let moved = stable.is_some_and(|rs| base(rs).is_some_and(|base| base != release.replicas));
+    let stable = match stable {
+        Some(_) if moved => (release.replicas - new - others).or_none(),
+        Some(rs) => rs.desired,
+        None => Pods::ZERO,
+    };
+    Targets { new, stable, older_stay: true }
+}
+
+/// The pods of the new version at the share that it had when it was last scaled.
+fn held(release: &Release<'_>, new: &New) -> Pods {
+    let Some(rs) = new.record() else { return Pods::ZERO };
+    match base(rs) {
+        Some(base) if base != release.replicas && base > Pods::ZERO => {
+            let scaled = i128::from(rs.desired.0) * i128::from(release.replicas.0);
+            let rounded = (scaled * 2 + i128::from(base.0)) / (i128::from(base.0) * 2);
+            let least = if rs.desired > Pods::ZERO { Pods::ONE } else { Pods::ZERO };
+            let share = Pods(i64::try_from(rounded).unwrap_or(release.replicas.0));
+            share.max(least).min(release.replicas)
+        }
+        _ => rs.desired,
+    }
+}
+
+/// `spec.replicas` when this ReplicaSet was last scaled.
+fn base(rs: &ReplicaSetRecord) -> Option<Pods> {
+    rs.annotations.get(DESIRED_REPLICAS)?.parse().ok().map(Pods)
+}
+
+/// The writes that create, scale and annotate ReplicaSets, in a safe order.
+pub(crate) fn actions(
+    release: &Release<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    routed: &BTreeSet<String>,
+) -> Vec<Action> {
+    let targets = targets(release, stage, cursor);
+    let distinct_stable = release.stable.as_ref().filter(|_| !release.is_steady());
+
+    let mut movers = Vec::new();
+    for rs in &release.older {
+        let target = if targets.older_stay { rs.desired } else { Pods::ZERO };
+        movers.push(leaving(rs, target, routed));
+    }
+    if let Some(stable) = distinct_stable {
+        let mut mover = mover(stable, targets.stable);
+        // While the stable Service selects it, it is not emptied, if there is room for a new pod.
+        if routed.contains(&stable.hash) && release.bounds.most >= Pods(2) {
+            mover.keep = Pods::ONE;
+        }
+        movers.push(mover);
+    }
+    movers.push(match release.new.record() {
+        Some(rs) if targets.new == Pods::ZERO => leaving(rs, Pods::ZERO, routed),
+        Some(rs) => mover(rs, targets.new),
+        None => Mover {
+            desired: Pods::ZERO,
+            serving: Pods::ZERO,
+            target: targets.new,
+            keep: Pods::ZERO,
+        },
+    });
+    let asked = next(&movers, release.bounds);
+
+    let mut out = Vec::new();
+    let new_pods = asked.last().copied().unwrap_or(Pods::ZERO);
+    match &release.new {
+        New::Missing(missing) => out.push(create(release, &missing.name, &missing.hash, new_pods)),
+        New::Found(_) => {}
+    }
+    out.extend(annotate_rollout(release));
+    let mut patches = Vec::new();
+    let existing = release.older.iter().chain(distinct_stable);
+    for (rs, pods) in existing.zip(&asked) {
+        patches.extend(patch(release, rs, *pods, BTreeMap::new(), None));
+    }
+    if let New::Found(rs) = &release.new {
+        let seconds = release.spec().min_ready_seconds;
+        let min_ready = (rs.min_ready_seconds != seconds).then_some(seconds);
+        patches.extend(patch(release, rs, new_pods, marks(release, rs), min_ready));
+    }
+    // Up before down: whatever ends the apply, nothing has been given up for what did not come.
+    patches.sort_by_key(|action| {
+        !matches!(action, Action::PatchReplicaSet { scale: Some((from, to)), .. } if to > from)
+    });
+    out.extend(patches);
+    out
+}
+
+fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
+    Mover { desired: rs.desired, serving: rs.serving(), target, keep: Pods::ZERO }
+}
+
+/// One that shall have no pods: it keeps them all until nothing routes to it.
+fn leaving(rs: &ReplicaSetRecord, target: Pods, routed: &BTreeSet<String>) -> Mover {
+    let keep = if routed.contains(&rs.hash) { rs.desired } else { Pods::ZERO };
+    Mover { keep, ..mover(rs, target) }
+}
+
+fn create(release: &Release<'_>, name: &str, hash: &str, pods: Pods) -> Action {
+    let revision = release.revision;
+    let mut told = vec![Transition::normal(
+        reasons::NEW_REPLICA_SET_CREATED,
+        revision,
+        name,
+        format!("Created ReplicaSet {name} (revision {revision})"),
+    )];
+    if pods > Pods::ZERO {
+        told.push(scaled(release, name, revision, Pods::ZERO, pods, "created"));
+    }
+    Action::CreateReplicaSet {
+        name: name.to_owned(),
+        manifest: Box::new(build::replica_set(&Blueprint { release, name, hash, pods })),
+        told,
+    }
+}
+
+fn annotate_rollout(release: &Release<'_>) -> Option<Action> {
+    let revision = release.revision.to_string();
+    if release.rollout.annotations.get(REVISION) == Some(revision.as_str()) {
+        return None;
+    }
+    Some(Action::AnnotateRollout {
+        told: vec![Transition::normal(
+            reasons::ROLLOUT_UPDATED,
+            release.revision,
+            "",
+            format!("Rollout updated to revision {revision}"),
+        )],
+        annotations: BTreeMap::from([(REVISION.to_owned(), revision)]),
+    })
+}
+
+/// The annotations by which the new ReplicaSet is known: its number, its template's digest.
+fn marks(release: &Release<'_>, rs: &ReplicaSetRecord) -> BTreeMap<String, String> {
+    let mut marks = BTreeMap::from([
+        (REVISION.to_owned(), release.revision.to_string()),
+        (TEMPLATE_DIGEST.to_owned(), release.digest.to_string()),
+    ]);
+    if let Some(before) = rs.revision().filter(|before| *before != release.revision) {
+        let mut history: Vec<String> = rs
+            .annotations
+            .get(REVISION_HISTORY)
+            .map(|h| h.split(',').filter(|n| !n.is_empty()).map(str::to_owned).collect())
+            .unwrap_or_default();
+        history.push(before.to_string());
+        // Bounded: the API server limits all annotations together to 256 KiB.
+        let from = history.len().saturating_sub(100);
+        marks.insert(REVISION_HISTORY.to_owned(), history[from..].join(","));
+    }
+    marks
+}
+
+/// One write for all that changes on a ReplicaSet, or none.
+///
+/// The annotations that follow the Rollout's (inherited ones, the replicas asked for) ride along
+/// with a write that is needed; they are not worth one of their own.
+fn patch(
+    release: &Release<'_>,
+    rs: &Arc<ReplicaSetRecord>,
+    pods: Pods,
+    marks: BTreeMap<String, String>,
+    min_ready_seconds: Option<i32>,
+) -> Option<Action> {
+    let differs = |(key, value): &(String, String)| rs.annotations.get(key) != Some(value.as_str());
+    let mut annotations: BTreeMap<String, String> = marks.into_iter().filter(differs).collect();
+    let scale = (rs.desired != pods).then_some((rs.desired, pods));
+    if scale.is_none() && annotations.is_empty() && min_ready_seconds.is_none() {
+        return None;
+    }
+    if scale.is_some() {
+        let wanted = (DESIRED_REPLICAS.to_owned(), release.replicas.to_string());
+        annotations.extend(Some(wanted).filter(differs));
+    }
+    if rs.hash == release.new.hash() {
+        annotations.extend(build::inherited(release.rollout).into_iter().filter(differs));
+    }
+    let told = scale
+        .map(|(from, to)| {
+            let revision = rs.revision().unwrap_or(release.revision);
+            scaled(release, &rs.name, revision, from, to, &rs.resource_version)
+        })
+        .into_iter()
+        .collect();
+    Some(Action::PatchReplicaSet {
+        name: rs.name.clone(),
+        resource_version: rs.resource_version.clone(),
+        scale,
+        min_ready_seconds,
+        annotations,
+        told,
+    })
+}
+
+fn scaled(
+    release: &Release<'_>,
+    name: &str,
+    revision: i64,
+    from: Pods,
+    to: Pods,
+    occasion: &str,
+) -> Transition {
+    let direction = if to > from { "up" } else { "down" };
+    Transition::normal(
+        reasons::SCALING_REPLICA_SET,
+        release.revision,
+        format!("{name}@{occasion}"),
+        format!("Scaled {direction} ReplicaSet {name} (revision {revision}) from {from} to {to}"),
+    )
+}

@@ -1,0 +1,196 @@
+//! Which pods the stable and the canary Service select (spec §2.4), and which ReplicaSets are
+//! therefore not to be drained (I3).
+//!
+//! A Service moves only to a version that can serve; on the way back, after an abort, the canary
+//! Service moves without asking.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::Action;
+use crate::quantity::Pods;
+use crate::reason::Reason;
+use crate::release::Release;
+use crate::snapshot::{ReplicaSetRecord, ServiceRecord};
+use crate::stage::Stage;
+use crate::steps::{Cursor, split_for};
+use crate::transition::{Transition, reasons};
+
+/// The Services of a release, as they are to be.
+#[derive(Debug, Default)]
+pub(crate) struct Switches {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) waiting: Vec<Reason>,
+}
+
+/// The hashes that a Service of this release selects now.
+pub(crate) fn routed(release: &Release<'_>) -> BTreeSet<String> {
+    named(release).into_iter().filter_map(|(_, s)| s.hash().map(str::to_owned)).collect()
+}
+
+/// Whether every Service of the release selects the new version.
+pub(crate) fn all_on_new(release: &Release<'_>) -> bool {
+    let stable = service(release, &release.canary.stable_service);
+    stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
+}
+
+/// What to switch now.
+pub(crate) fn switches(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Switches {
+    let mut out = Switches::default();
+    if let Some(svc) = service(release, &release.canary.stable_service) {
+        let (to, why) = stable_goal(release, stage, cursor);
+        out.switch(release, svc, to, why);
+    }
+    if let Some(svc) = service(release, &release.canary.canary_service) {
+        let (to, why) = canary_goal(release, stage, cursor, svc);
+        out.switch(release, svc, to, why);
+    }
+    out.actions.extend(releases(release));
+    out
+}
+
+/// A version to select, and how many of its pods must serve before.
+type Goal<'a> = (Option<&'a ReplicaSetRecord>, Requirement);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Requirement {
+    /// None: any state is better than where it points now.
+    Nothing,
+    /// So many pods.
+    Serving(Pods),
+}
+
+fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> Goal<'a> {
+    let new = release.new.record().map(AsRef::as_ref);
+    let stable = release.stable.as_deref();
+    let all_steps_done = cursor.index >= release.step_count();
+    match stage {
+        Stage::Initial => (new, Requirement::Serving(release.replicas)),
+        Stage::Stepping | Stage::Promoting if all_steps_done => {
+            (new, Requirement::Serving(release.bounds.fewest.max(Pods::ONE)))
+        }
+        Stage::Stepping | Stage::Promoting | Stage::Steady | Stage::Aborted => {
+            (stable, Requirement::Serving(Pods::ONE))
+        }
+    }
+}
+
+fn canary_goal<'a>(
+    release: &'a Release<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    service: &ServiceRecord,
+) -> Goal<'a> {
+    let new = release.new.record().map(AsRef::as_ref);
+    let stable = release.stable.as_deref();
+    match stage {
+        Stage::Initial => (new, Requirement::Serving(release.replicas)),
+        Stage::Steady => (stable, Requirement::Serving(Pods::ONE)),
+        Stage::Aborted => (stable, Requirement::Nothing),
+        Stage::Stepping | Stage::Promoting => {
+            let wanted = split_for(release, cursor.weight(release)).canary > Pods::ZERO;
+            let serves = new.is_some_and(|rs| rs.serving() > Pods::ZERO);
+            if wanted && serves {
+                (new, Requirement::Serving(Pods::ONE))
+            } else if wanted && service.hash().is_some_and(|hash| hash == release.new.hash()) {
+                // It lost its pods after the switch; it comes back, or an abort brings the Service back.
+                (None, Requirement::Nothing)
+            } else {
+                (stable, Requirement::Serving(Pods::ONE))
+            }
+        }
+    }
+}
+
+impl Switches {
+    fn switch(
+        &mut self,
+        release: &Release<'_>,
+        service: &ServiceRecord,
+        to: Option<&ReplicaSetRecord>,
+        requirement: Requirement,
+    ) {
+        let Some(to) = to else { return };
+        let adopted = service.managed_by.as_deref() == Some(release.rollout.name.as_str());
+        if adopted && service.hash() == Some(to.hash.as_str()) {
+            return;
+        }
+        let selected = service.hash() == Some(to.hash.as_str());
+        if let (Requirement::Serving(least), false) = (requirement, selected) {
+            // A Service that is taken over selects all versions' pods: it narrows to a whole one.
+            let least = if adopted { least } else { least.max(to.desired) };
+            let nobody_to_serve = release.replicas == Pods::ZERO;
+            if to.serving() < least && !nobody_to_serve {
+                self.waiting.push(Reason::ServiceWaits {
+                    service: service.name.clone(),
+                    hash: to.hash.clone(),
+                    available: to.serving(),
+                    needed: least,
+                });
+                return;
+            }
+        }
+        let from = service.hash().map(str::to_owned);
+        let told = if selected {
+            Vec::new()
+        } else {
+            vec![Transition::normal(
+                reasons::SWITCH_SERVICE,
+                release.revision,
+                format!("{}@{}", service.name, service.resource_version),
+                format!(
+                    "Switched selector for service '{}' from '{}' to '{}'",
+                    service.name,
+                    from.as_deref().unwrap_or_default(),
+                    to.hash
+                ),
+            )]
+        };
+        self.actions.push(Action::SelectPods {
+            service: service.name.clone(),
+            resource_version: service.resource_version.clone(),
+            from,
+            to: to.hash.clone(),
+            managed_by: release.rollout.name.clone(),
+            told,
+        });
+    }
+}
+
+/// Services that carry the mark of this Rollout and that it no longer names.
+fn releases(release: &Release<'_>) -> Vec<Action> {
+    let named: BTreeSet<&str> = named(release).into_iter().map(|(name, _)| name).collect();
+    release_all(&release.snapshot.services, &release.rollout.name, &named)
+}
+
+/// Takes mark and hash off the Services in `services` that carry the mark of `rollout` and are not
+/// `named` by it; all of them when the Rollout is gone.
+pub fn release_all(
+    services: &BTreeMap<String, std::sync::Arc<ServiceRecord>>,
+    rollout: &str,
+    named: &BTreeSet<&str>,
+) -> Vec<Action> {
+    services
+        .values()
+        .filter(|s| s.managed_by.as_deref() == Some(rollout))
+        .filter(|s| !named.contains(s.name.as_str()) && !s.deleting)
+        .map(|s| Action::ReleaseService {
+            service: s.name.clone(),
+            resource_version: s.resource_version.clone(),
+            selects_hash: s.hash().is_some(),
+        })
+        .collect()
+}
+
+fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
+    [&release.canary.stable_service, &release.canary.canary_service]
+        .into_iter()
+        .filter_map(|name| service(release, name).map(|s| (name.as_str(), s)))
+        .collect()
+}
+
+fn service<'a>(release: &'a Release<'_>, name: &str) -> Option<&'a ServiceRecord> {
+    if name.is_empty() {
+        return None;
+    }
+    release.snapshot.services.get(name).map(AsRef::as_ref)
+}

@@ -1,0 +1,185 @@
+//! All that one decision looks at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sluice_crd::identity::{IdentityScheme, TemplateDigest};
+use sluice_crd::rollout::{RolloutSpec, RolloutStatus};
+use sluice_crd::time::Time;
+
+use crate::annotations::Annotations;
+use crate::quantity::Pods;
+
+/// What the planner may look at: built by the shell from its records, never from a fresh list.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The instant of the decision.
+    pub now: DateTime<Utc>,
+    /// The Rollout.
+    pub rollout: Arc<RolloutRecord>,
+    /// Its ReplicaSets, by owner uid, in the order of their names.
+    pub replica_sets: Vec<Arc<ReplicaSetRecord>>,
+    /// The Services that it names or that are marked as managed by it, by name.
+    pub services: BTreeMap<String, Arc<ServiceRecord>>,
+    /// What the shell fetched because an earlier plan asked for it.
+    pub facts: Facts,
+    /// Why the last apply stopped, if it did. A plan made with it holds status and transitions only.
+    pub failure: Option<Failure>,
+    /// The switches of the controller.
+    pub settings: Settings,
+}
+
+/// A Rollout as the planner needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolloutRecord {
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`: what writes are conditional on.
+    pub resource_version: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// `metadata.annotations`, without kubectl's copy of the last applied object.
+    pub annotations: Annotations,
+    /// `spec`, the pod template raw.
+    pub spec: Arc<RolloutSpec>,
+    /// `status` as last observed, clients' edits included.
+    pub status: RolloutStatus,
+}
+
+/// A ReplicaSet as the planner needs it: some ten fields of its hundred.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicaSetRecord {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The label `rollouts-pod-template-hash`.
+    pub hash: String,
+    /// `metadata.annotations`, without kubectl's copy of the last applied object.
+    pub annotations: Annotations,
+    /// `spec.replicas`.
+    pub desired: Pods,
+    /// `spec.minReadySeconds`.
+    pub min_ready_seconds: i32,
+    /// `status.replicas`: pods that exist and are not being deleted.
+    pub replicas: Pods,
+    /// `status.readyReplicas`.
+    pub ready: Pods,
+    /// `status.availableReplicas`.
+    pub available: Pods,
+    /// The message of its condition `ReplicaFailure`, when true (a quota, a webhook).
+    pub failure: Option<String>,
+}
+
+impl ReplicaSetRecord {
+    /// Pods that serve and that this ReplicaSet keeps: a status may lag behind a smaller spec.
+    pub fn serving(&self) -> Pods {
+        self.available.min(self.desired)
+    }
+}
+
+/// A Service as the planner needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceRecord {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// `spec.selector`.
+    pub selector: BTreeMap<String, String>,
+    /// The annotation `argo-rollouts.argoproj.io/managed-by-rollouts`: a Rollout's name.
+    pub managed_by: Option<String>,
+}
+
+impl ServiceRecord {
+    /// The pod hash that it selects, if it does.
+    pub fn hash(&self) -> Option<&str> {
+        self.selector.get(crate::names::HASH_LABEL).map(String::as_str)
+    }
+}
+
+/// What is not kept but fetched when a plan asks: absent until then.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// `spec.template` of the ReplicaSets, by name.
+    pub templates: Option<BTreeMap<String, Value>>,
+}
+
+/// A thing that a plan cannot be made without, or not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// [`Facts::templates`].
+    Templates,
+}
+
+/// The things that a plan asks for.
+pub type Needs = BTreeSet<Need>;
+
+/// What stopped an apply: one action, refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What was attempted, for people: `create ReplicaSet web-5d8f`.
+    pub action: String,
+    /// Which kind of action it was.
+    pub kind: FailureKind,
+    /// What the API server said.
+    pub message: String,
+}
+
+/// The kinds of failure that a plan answers differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The name of the new ReplicaSet is taken by one that is not ours.
+    NameTaken,
+    /// The new ReplicaSet could not be created.
+    Create,
+    /// Any other write was refused.
+    Other,
+}
+
+/// The switches of the controller that change what is decided.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Writes `status.observedGeneration` as a number, for kstatus (Flux, `helm --wait`).
+    pub numeric_observed_generation: bool,
+    /// How templates are told apart.
+    pub identity: IdentityScheme,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { numeric_observed_generation: false, identity: IdentityScheme::CURRENT }
+    }
+}
+
+impl ReplicaSetRecord {
+    /// The digest of the template that it was created from, if it carries one.
+    pub fn digest(&self) -> Option<TemplateDigest> {
+        self.annotations.get(crate::names::TEMPLATE_DIGEST)?.parse().ok()
+    }
+
+    /// The revision that it stands for, if it carries one.
+    pub fn revision(&self) -> Option<i64> {
+        self.annotations.get(crate::names::REVISION)?.parse().ok()
+    }
+}

@@ -1,0 +1,187 @@
+//! The status of a Rollout, computed whole from what was observed and decided.
+
+mod counts;
+mod duration;
+mod phase;
+mod progress;
+mod ready;
+
+use std::collections::BTreeMap;
+
+use sluice_crd::observed_generation::ObservedGeneration;
+use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
+use sluice_crd::time::Time;
+
+use crate::conditions::{self, Say, kinds, reasons};
+use crate::plan::Urgency;
+use crate::release::Release;
+use crate::stage::Entry;
+
+pub(crate) use phase::phase_and_message;
+pub(crate) use progress::deadline;
+pub(crate) use ready::{say_ready, stage_reasons};
+
+/// What was decided about the release, as far as the status tells it.
+#[derive(Debug)]
+pub(crate) struct Decision<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) step_hash: String,
+    /// The new version becomes the stable one, for this reason.
+    pub(crate) promoted: Option<String>,
+    /// Aborted by the controller, for this cause.
+    pub(crate) abort_cause: Option<String>,
+}
+
+/// The new status, apart from what the reasons say (`Ready` and its like).
+pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> RolloutStatus {
+    let entry = decision.entry;
+    let mut status = release.status().clone();
+
+    status.observed_generation = Some(observed(release));
+    status.current_pod_hash = release.new.hash().to_owned();
+    status.current_step_hash.clone_from(&decision.step_hash);
+    status.selector = selector_text(release);
+    if let crate::release::New::Missing(missing) = &release.new {
+        status.collision_count = missing.collision_count;
+    }
+    counts::count(release, &mut status);
+
+    status.pause_conditions.clone_from(&entry.cursor.pauses);
+    status.controller_pause = entry.cursor.controller_pause;
+    status.current_step_index =
+        (release.step_count() > 0).then(|| i32::try_from(entry.cursor.index).unwrap_or(i32::MAX));
+    set_abort(release, decision, &mut status);
+    status.promote_full = entry.stage == crate::stage::Stage::Promoting;
+    if decision.promoted.is_some() {
+        release.new.hash().clone_into(&mut status.stable_rs);
+        status.promote_full = false;
+    }
+
+    conditions::remove(&mut status, kinds::INVALID_SPEC);
+    replica_failure(release, &mut status);
+    availability(release, &mut status);
+    progress::conditions(release, decision, &mut status);
+    duration::track(release, decision, &mut status);
+    let (phase, message) = phase_and_message(release.rollout, &status);
+    status.phase = Some(phase);
+    status.message = message;
+    status
+}
+
+/// `status.observedGeneration` in the form that the settings ask for.
+pub(crate) fn observed_generation(generation: i64, numeric: bool) -> ObservedGeneration {
+    if numeric {
+        ObservedGeneration::Number(generation)
+    } else {
+        ObservedGeneration::Text(generation.to_string())
+    }
+}
+
+fn observed(release: &Release<'_>) -> ObservedGeneration {
+    observed_generation(
+        release.rollout.generation,
+        release.snapshot.settings.numeric_observed_generation,
+    )
+}
+
+fn set_abort(release: &Release<'_>, decision: &Decision<'_>, status: &mut RolloutStatus) {
+    let aborted =
+        decision.entry.stage == crate::stage::Stage::Aborted || decision.abort_cause.is_some();
+    status.abort = aborted;
+    status.aborted_at =
+        if aborted { Some(release.status().aborted_at.unwrap_or(release.now)) } else { None };
+}
+
+fn availability(release: &Release<'_>, status: &mut RolloutStatus) {
+    let available = i64::from(status.available_replicas) >= release.replicas.0;
+    let (state, message) = if available {
+        (ConditionStatus::True, "Rollout has minimum availability")
+    } else {
+        (ConditionStatus::False, "Rollout does not have minimum availability")
+    };
+    let say = Say {
+        kind: kinds::AVAILABLE,
+        status: state,
+        reason: reasons::AVAILABLE,
+        message: message.to_owned(),
+    };
+    conditions::set(status, release.now, say);
+}
+
+/// What the ReplicaSets report (a quota, a webhook that refuses pods).
+fn replica_failure(release: &Release<'_>, status: &mut RolloutStatus) {
+    let all = release.new.record().into_iter().chain(&release.stable).chain(&release.older);
+    let failing = all.filter_map(|rs| rs.failure.as_ref().map(|f| (rs, f))).next();
+    match failing {
+        Some((rs, failure)) => conditions::set_current(
+            status,
+            release.now,
+            Say {
+                kind: kinds::REPLICA_FAILURE,
+                status: ConditionStatus::True,
+                reason: "FailedCreate",
+                message: format!("ReplicaSet \"{}\": {failure}", rs.name),
+            },
+        ),
+        None => conditions::remove(status, kinds::REPLICA_FAILURE),
+    }
+}
+
+/// `spec.selector` as one string, as `kubectl get -l` takes it.
+fn selector_text(release: &Release<'_>) -> String {
+    release.spec().selector.as_ref().map_or_else(String::new, label_selector)
+}
+
+/// A label selector as one string: `app=web,tier in (a,b),!legacy`, terms in the order of keys.
+pub fn label_selector(
+    selector: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector,
+) -> String {
+    let mut terms: BTreeMap<(String, usize), String> = BTreeMap::new();
+    let labels = selector.match_labels.iter().flatten();
+    for (key, value) in labels {
+        terms.insert((key.clone(), 0), format!("{key}={value}"));
+    }
+    for (i, term) in selector.match_expressions.iter().flatten().enumerate() {
+        let mut values = term.values.clone().unwrap_or_default();
+        values.sort();
+        let values = values.join(",");
+        let text = match term.operator.as_str() {
+            "In" => format!("{} in ({values})", term.key),
+            "NotIn" => format!("{} notin ({values})", term.key),
+            "DoesNotExist" => format!("!{}", term.key),
+            _ => term.key.clone(),
+        };
+        terms.insert((term.key.clone(), i + 1), text);
+    }
+    terms.into_values().collect::<Vec<_>>().join(",")
+}
+
+/// How soon the difference between two statuses has to be written; `None` where there is none.
+pub(crate) fn urgency(old: &RolloutStatus, new: &RolloutStatus) -> Option<Urgency> {
+    if old == new {
+        return None;
+    }
+    if decisions(old) == decisions(new) { Some(Urgency::Counts) } else { Some(Urgency::Decision) }
+}
+
+/// The status without what only counts pods or words such counts.
+fn decisions(status: &RolloutStatus) -> RolloutStatus {
+    let mut status = status.clone();
+    status.replicas = 0;
+    status.updated_replicas = 0;
+    status.ready_replicas = 0;
+    status.available_replicas = 0;
+    status.hpa_replicas = 0;
+    status.message.clear();
+    let epoch = Time::new(chrono::DateTime::UNIX_EPOCH);
+    status.conditions.retain(|c| c.r#type != kinds::AVAILABLE);
+    for condition in &mut status.conditions {
+        condition.last_update_time = epoch;
+        if condition.r#type == kinds::READY || condition.r#type == kinds::RECONCILING {
+            condition.message.clear();
+            condition.reason.clear();
+        }
+    }
+    status.conditions.sort_by(|a, b| a.r#type.cmp(&b.r#type));
+    status
+}

@@ -1,0 +1,48 @@
+//! `status.phase` and `status.message`: what Argo CD's health check and every front end show.
+
+use sluice_crd::rollout::{RolloutPhase, RolloutStatus};
+
+use crate::conditions::{self, kinds, reasons};
+use crate::snapshot::RolloutRecord;
+
+/// The phase, and in upstream's words and order why (docs/architecture.md, "Strings are an
+/// interface").
+pub(crate) fn phase_and_message(
+    rollout: &RolloutRecord,
+    status: &RolloutStatus,
+) -> (RolloutPhase, String) {
+    let spec = &rollout.spec;
+    if let Some(invalid) = conditions::get(status, kinds::INVALID_SPEC) {
+        return (RolloutPhase::Degraded, format!("InvalidSpec: {}", invalid.message));
+    }
+    if let Some(progressing) = conditions::get(status, kinds::PROGRESSING) {
+        let fatal =
+            [reasons::ROLLOUT_ABORTED, reasons::TIMED_OUT, reasons::REPLICA_SET_CREATE_ERROR];
+        if fatal.contains(&progressing.reason.as_str()) {
+            let message = format!("{}: {}", progressing.reason, progressing.message);
+            return (RolloutPhase::Degraded, message);
+        }
+    }
+    if spec.paused {
+        return (RolloutPhase::Paused, "manually paused".to_owned());
+    }
+    if let Some(pause) = status.pause_conditions.first() {
+        return (RolloutPhase::Paused, pause.reason.to_string());
+    }
+    let replicas = spec.replicas_or_default();
+    let updated = i64::from(status.updated_replicas);
+    let progressing = |message: &str| (RolloutPhase::Progressing, message.to_owned());
+    if updated < replicas {
+        return progressing("more replicas need to be updated");
+    }
+    if i64::from(status.available_replicas) < updated {
+        return progressing("updated replicas are still becoming available");
+    }
+    if i64::from(status.replicas) > updated {
+        return progressing("old replicas are pending termination");
+    }
+    if status.stable_rs.is_empty() || status.stable_rs != status.current_pod_hash {
+        return progressing("waiting for all steps to complete");
+    }
+    (RolloutPhase::Healthy, String::new())
+}

@@ -1,0 +1,164 @@
+//! The conditions for kstatus (`Ready`, `Reconciling`, `Stalled`) and the reasons that they carry.
+
+use sluice_crd::rollout::{ConditionStatus, RolloutPhase, RolloutStatus};
+use sluice_crd::time::Time;
+
+use super::deadline;
+use crate::conditions::{self, Say, kinds, reasons};
+use crate::quantity::Pods;
+use crate::reason::{Deadline, Reason, Role};
+use crate::release::Release;
+use crate::snapshot::ReplicaSetRecord;
+use crate::stage::{Entry, Stage};
+use crate::steps::{describe, split_for};
+
+/// Says in `Ready` why things are as they are, and in the other two what kstatus makes of it.
+pub(crate) fn say_ready(status: &mut RolloutStatus, now: Time, reasons: &[Reason]) {
+    let healthy = status.phase == Some(RolloutPhase::Healthy);
+    let degraded = status.phase == Some(RolloutPhase::Degraded);
+    let code = reasons.first().map_or("Unknown", Reason::code);
+    let message = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let mut say = |kind, wanted: bool, state| {
+        if wanted {
+            let say = Say { kind, status: state, reason: code, message: message.clone() };
+            conditions::set_current(status, now, say);
+        } else {
+            conditions::remove(status, kind);
+        }
+    };
+    let ready = if healthy { ConditionStatus::True } else { ConditionStatus::False };
+    say(kinds::READY, true, ready);
+    say(kinds::RECONCILING, !healthy && !degraded, ConditionStatus::True);
+    say(kinds::STALLED, degraded, ConditionStatus::True);
+}
+
+/// What the release waits for, the most important first.
+pub(crate) fn stage_reasons(
+    release: &Release<'_>,
+    entry: &Entry,
+    status: &RolloutStatus,
+    service_waits: &[Reason],
+) -> Vec<Reason> {
+    let mut out = Vec::new();
+    if status.abort {
+        out.push(aborted(release, status));
+        return out;
+    }
+    if let Some(c) = conditions::get(status, kinds::PROGRESSING)
+        && c.reason == reasons::TIMED_OUT
+    {
+        out.push(Reason::DeadlineExceeded {
+            since: conditions::get(release.status(), kinds::PROGRESSING)
+                .filter(|before| before.reason != reasons::TIMED_OUT)
+                .map_or(c.last_transition_time, |before| before.last_update_time),
+            seconds: release.spec().progress_deadline_seconds_or_default(),
+        });
+    }
+    if release.spec().paused {
+        out.push(Reason::PausedByUser { rollout: release.rollout.name.clone() });
+    }
+    for pause in &status.pause_conditions {
+        out.push(paused(release, entry, pause.reason.as_str(), pause.start_time));
+    }
+    if out.is_empty() || !is_waiting(&out) {
+        out.extend(moving(release, entry, status));
+        out.extend(service_waits.iter().cloned());
+    }
+    if out.is_empty() {
+        out.push(Reason::RolledOut {
+            revision: release.revision,
+            available: release.new.available(),
+            replicas: release.replicas,
+        });
+    }
+    out
+}
+
+fn is_waiting(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|r| !matches!(r, Reason::DeadlineExceeded { .. }))
+}
+
+fn aborted(release: &Release<'_>, status: &RolloutStatus) -> Reason {
+    let message = conditions::get(status, kinds::PROGRESSING).map_or("", |c| c.message.as_str());
+    Reason::Aborted {
+        revision: release.revision,
+        at: status.aborted_at.unwrap_or(release.now),
+        cause: message
+            .strip_prefix(&format!("Rollout aborted update to revision {}: ", release.revision))
+            .map(str::to_owned),
+        stable_available: release.stable.as_ref().map_or(Pods::ZERO, |rs| rs.serving()),
+        replicas: release.replicas,
+        has_stable: release.stable.is_some(),
+        rollout: release.rollout.name.clone(),
+    }
+}
+
+fn paused(release: &Release<'_>, entry: &Entry, reason: &str, since: Time) -> Reason {
+    let rollout = release.rollout.name.clone();
+    if reason == "CanaryPauseStep" {
+        Reason::PausedAtStep {
+            step: step_text(release, entry),
+            since,
+            until: entry.cursor.pause_ends(release),
+            rollout,
+        }
+    } else {
+        Reason::PausedFor { reason: reason.to_owned(), since, rollout }
+    }
+}
+
+fn step_text(release: &Release<'_>, entry: &Entry) -> String {
+    let step = release.steps.get(entry.cursor.index);
+    step.filter(|_| entry.stage == Stage::Stepping).map_or_else(String::new, |step| {
+        format!("step {}/{} ({})", entry.cursor.index + 1, release.step_count(), describe(step))
+    })
+}
+
+/// The pods that have yet to come or to go.
+fn moving(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Vec<Reason> {
+    let (new_target, stable_target) = match entry.stage {
+        Stage::Stepping | Stage::Promoting => {
+            let split = split_for(release, entry.cursor.weight(release));
+            (split.canary, split.stable)
+        }
+        Stage::Initial | Stage::Steady | Stage::Aborted => (release.replicas, Pods::ZERO),
+    };
+    let step = step_text(release, entry);
+    let mut out = Vec::new();
+    if release.new.available() < new_target {
+        let at = deadline(release, entry, status);
+        let aborts = release.spec().progress_deadline_abort;
+        out.push(Reason::PodsNotAvailable {
+            step: step.clone(),
+            role: Role::New,
+            replica_set: release.new.name().to_owned(),
+            available: release.new.available(),
+            needed: new_target,
+            trouble: release.new.record().and_then(|rs| rs.failure.clone()),
+            deadline: at.map(|at| Deadline { at, aborts }),
+        });
+    }
+    let mut moves = |role, rs: &ReplicaSetRecord, target: Pods| {
+        if rs.desired != target || (target == Pods::ZERO && rs.replicas > Pods::ZERO) {
+            out.push(Reason::PodsMoving {
+                step: step.clone(),
+                role,
+                replica_set: rs.name.clone(),
+                pods: rs.replicas,
+                target,
+            });
+        }
+    };
+    if let Some(stable) = release.stable.as_ref().filter(|_| !release.is_steady()) {
+        moves(Role::Stable, stable, stable_target);
+    }
+    for rs in &release.older {
+        moves(Role::Older, rs, Pods::ZERO);
+    }
+    if let Some(new) = release.new.record() {
+        if new.desired > new_target {
+            moves(Role::New, new, new_target);
+        }
+    }
+    out
+}

@@ -1,0 +1,157 @@
+//! The steps of a canary: where the release stands among them, and which of them are over.
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use sluice_crd::duration::pause_seconds;
+use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, RolloutPause};
+use sluice_crd::time::Time;
+
+use crate::plan::Wake;
+use crate::quantity::{Pods, Weight};
+use crate::release::Release;
+use crate::split::{Split, split};
+
+/// Where the release stands among its steps, and what of that is new.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    /// The step that is under way; the number of steps when all are over.
+    pub(crate) index: usize,
+    pub(crate) pauses: Vec<PauseCondition>,
+    pub(crate) controller_pause: bool,
+    /// The steps that were found to be over in this pass.
+    pub(crate) completed: Vec<usize>,
+    pub(crate) wake: Wake,
+}
+
+/// What decides when a step is over: the first of its kinds in this order (spec §1.4).
+enum Gate<'a> {
+    Pause(&'a RolloutPause),
+    SetWeight,
+    Nothing,
+}
+
+fn gate(step: &CanaryStep) -> Gate<'_> {
+    if let Some(pause) = &step.pause {
+        return Gate::Pause(pause);
+    }
+    if step.set_weight.is_some() { Gate::SetWeight } else { Gate::Nothing }
+}
+
+impl Cursor {
+    /// Where clients and earlier passes left the release.
+    pub(crate) fn observed(release: &Release<'_>) -> Self {
+        let status = release.status();
+        let index = status.current_step_index.unwrap_or(0).max(0);
+        Self {
+            index: usize::try_from(index).unwrap_or(0).min(release.step_count()),
+            pauses: status.pause_conditions.clone(),
+            controller_pause: status.controller_pause,
+            completed: Vec::new(),
+            wake: Wake::OnChange,
+        }
+    }
+
+    /// At a step, with no pause.
+    pub(crate) fn at(index: usize) -> Self {
+        Self {
+            index,
+            pauses: Vec::new(),
+            controller_pause: false,
+            completed: Vec::new(),
+            wake: Wake::OnChange,
+        }
+    }
+
+    /// Passes over every step that is over, and begins the pause that stands next.
+    pub(crate) fn advance(&mut self, release: &Release<'_>) {
+        while let Some(step) = release.steps.get(self.index) {
+            let over = match gate(step) {
+                Gate::Pause(pause) => self.pause_is_over(release, pause),
+                Gate::SetWeight => reached(release, self.weight(release)),
+                Gate::Nothing => false,
+            };
+            if !over {
+                return;
+            }
+            self.completed.push(self.index);
+            self.index += 1;
+        }
+    }
+
+    fn pause_is_over(&mut self, release: &Release<'_>, pause: &RolloutPause) -> bool {
+        let now = release.now;
+        let began = self.pauses.iter().find(|p| p.reason == PauseReason::CanaryPauseStep);
+        let ends = match (began, self.controller_pause) {
+            // The controller paused, the condition is gone: a client has resumed (spec §2.2).
+            (None, true) => Some(now),
+            (None, false) => pause_end(pause, now),
+            (Some(condition), _) => pause_end(pause, condition.start_time),
+        };
+        if ends.is_some_and(|end| end <= now) {
+            self.pauses.retain(|p| p.reason != PauseReason::CanaryPauseStep);
+            self.controller_pause = false;
+            return true;
+        }
+        if began.is_none() {
+            self.pauses
+                .push(PauseCondition { reason: PauseReason::CanaryPauseStep, start_time: now });
+            self.controller_pause = true;
+        }
+        self.wake = ends.map_or(Wake::OnChange, |end| Wake::At(end.to_chrono()));
+        false
+    }
+
+    /// The weight that holds here: of the last `setWeight` up to this step; 100 past the end.
+    pub(crate) fn weight(&self, release: &Release<'_>) -> Weight {
+        if self.index >= release.step_count() {
+            return Weight::ALL;
+        }
+        let so_far = release.steps.iter().take(self.index + 1);
+        so_far.filter_map(|step| step.set_weight).next_back().map_or(Weight::NONE, Weight::percent)
+    }
+
+    /// When the pause that is under way ends by itself.
+    pub(crate) fn pause_ends(&self, release: &Release<'_>) -> Option<Time> {
+        let pause = release.steps.get(self.index)?.pause.as_ref()?;
+        let began = self.pauses.iter().find(|p| p.reason == PauseReason::CanaryPauseStep)?;
+        pause_end(pause, began.start_time)
+    }
+
+    /// Whether a pause is under way that only a person ends.
+    pub(crate) fn waits_for_a_person(&self, release: &Release<'_>) -> bool {
+        !self.pauses.is_empty() && self.pause_ends(release).is_none()
+    }
+}
+
+fn pause_end(pause: &RolloutPause, began: Time) -> Option<Time> {
+    // Validation has passed; a duration that cannot be read would rather wait than run.
+    let seconds = pause_seconds(pause.duration.as_ref()?).ok()?;
+    Some(began.plus_seconds(seconds))
+}
+
+/// The pods that a weight asks for.
+pub(crate) fn split_for(release: &Release<'_>, weight: Weight) -> Split {
+    split(release.replicas, weight, release.surge > Pods::ZERO)
+}
+
+/// Whether the pods stand as the weight asks: canary pods available, stable pods asked for, older
+/// versions gone (spec §2.3).
+pub(crate) fn reached(release: &Release<'_>, weight: Weight) -> bool {
+    let split = split_for(release, weight);
+    let stable = release.stable.as_ref().map_or(Pods::ZERO, |rs| rs.desired);
+    release.new.available() >= split.canary
+        && release.new.desired() >= split.canary
+        && stable >= split.stable
+        && release.older.iter().all(|rs| rs.desired == Pods::ZERO && rs.available == Pods::ZERO)
+}
+
+/// A step in words, as events have it: `setWeight: 20`, `pause: 5s`.
+pub(crate) fn describe(step: &CanaryStep) -> String {
+    if let Some(pause) = &step.pause {
+        return match &pause.duration {
+            Some(IntOrString::Int(seconds)) => format!("pause: {seconds}"),
+            Some(IntOrString::String(text)) => format!("pause: {text}"),
+            None => "pause".to_owned(),
+        };
+    }
+    step.set_weight.map_or_else(|| "unknown".to_owned(), |weight| format!("setWeight: {weight}"))
+}
