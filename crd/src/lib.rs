@@ -8,6 +8,7 @@ pub mod identity;
 pub mod observed_generation;
 mod omit;
 mod open_enum;
+pub mod quantity;
 pub mod raw;
 pub mod rollout;
 pub mod time;

@@ -5,11 +5,19 @@
 //! where that is missing or of another scheme, by comparison with what the API server made of it
 //! ([`same_template`]). Hashes name things, they never decide that a revision is new.
 
+mod defaulted;
+#[cfg(any(test, feature = "test-support"))]
+pub mod generate;
 mod go_json;
+mod image;
 mod name_hash;
+mod same_template;
 mod scheme;
+mod shape;
 mod step_hash;
 
+pub use defaulted::defaulted;
+pub use same_template::{Difference, Extras, POD_TEMPLATE_HASH_LABEL, same_template};
 pub use scheme::{
     IdentityScheme, InvalidDigest, TemplateDigest, pod_template_hash, template_digest,
 };
