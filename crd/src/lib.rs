@@ -1,6 +1,8 @@
 //! The API of `argoproj.io/v1alpha1`, wire-compatible with Argo Rollouts: types, defaults,
 //! validation and the identity of pod templates. Pure: no client, no clock, no I/O.
 
+#![warn(missing_docs)]
+
 pub mod analysis;
 pub mod experiment;
 mod go_order;
