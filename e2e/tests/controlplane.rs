@@ -9,13 +9,14 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace as NamespaceObject, Pod};
-use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::config::Kubeconfig;
 use kube::runtime::watcher;
+use kube::{Api, Client};
 use serde_json::json;
 use sluice_e2e::controlplane::{
-    ADMIN, Audit, ControlPlane, Error, Namespace, OPERATOR, Options, Program, Stages, UNPRIVILEGED,
-    WaitError, counts, wait_for, wait_for_all, wait_until_gone,
+    ADMIN, Audit, ControlPlane, Error, OPERATOR, Options, Program, Stages, UNPRIVILEGED, WaitError,
+    counts, wait_for, wait_for_all, wait_until_gone,
 };
 
 use support::{DEADLINE, plane, pod, pod_phase, ready, replica_set, waiting};
@@ -435,8 +436,26 @@ async fn a_flag_that_the_api_server_refuses_is_shown() {
     std::fs::remove_dir_all(log.parent().unwrap()).unwrap();
 }
 
-/// Kept so that a fixture that is moved between threads stays possible.
-#[allow(dead_code)]
-fn fixtures_can_be_sent(plane: ControlPlane, namespace: Namespace) -> impl Send + Sync {
-    (plane, namespace)
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_given_up_for_another() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = listener.local_addr().unwrap().port();
+    let options = Options { preferred_port: Some(taken), nodes: 1, ..Options::default() };
+    let plane = ControlPlane::start(options).await.unwrap();
+    assert_ne!(plane.server(), format!("https://127.0.0.1:{taken}"));
+    plane.check().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_know_the_server_by_its_certificate() {
+    let plane = plane().await;
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig(ADMIN).unwrap()).unwrap();
+    let mut config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    Client::try_from(config.clone()).unwrap().apiserver_version().await.unwrap();
+    // With the authorities of this machine instead, nobody vouches for the server.
+    config.root_cert = None;
+    let stranger = Client::try_from(config).unwrap().apiserver_version().await;
+    let error = format!("{:?}", stranger.unwrap_err());
+    assert!(error.contains("UnknownIssuer"), "{error}");
 }

@@ -171,8 +171,11 @@ impl ControlPlane {
     /// Starts the API server on a free port and waits until it is ready. A port that another
     /// process takes between the choice and the start is given up for another.
     async fn start_apiserver(&mut self, options: &Options, deadline: Instant) -> Result<(), Error> {
-        for _ in 0..PORT_ATTEMPTS {
-            let port = free_port()?;
+        for attempt in 0..PORT_ATTEMPTS {
+            let port = match options.preferred_port {
+                Some(port) if attempt == 0 => port,
+                _ => free_port()?,
+            };
             self.server = format!("https://127.0.0.1:{port}");
             let log = self.files.log(Program::ApiServer);
             let mut command = components::apiserver(&self.programs, &self.files, port, options);
@@ -182,7 +185,7 @@ impl ControlPlane {
                     if program == Program::ApiServer.name()
                         && tail.contains("address already in use") =>
                 {
-                    say(&format!("port {port} was taken meanwhile; trying another"));
+                    say(&format!("port {port} is taken; trying another"));
                     self.processes().remove(program);
                 }
                 result => return result,

@@ -19,6 +19,8 @@ pub struct Options {
     pub stages: Stages,
     /// The number of nodes, each of which takes thousands of pods. Default: 3.
     pub nodes: u16,
+    /// The port of 127.0.0.1 to try first for the API server. Default: any that is free.
+    pub preferred_port: Option<u16>,
     /// Whether etcd keeps its data in memory where the machine has a file system for that with
     /// enough room. Default: true.
     pub in_memory: bool,
@@ -68,6 +70,7 @@ impl Default for Options {
             controllers: Self::DEFAULT_CONTROLLERS.map(str::to_owned).to_vec(),
             stages: Stages::Annotated,
             nodes: 3,
+            preferred_port: None,
             in_memory: true,
             keep_folder: false,
             start_deadline: Duration::from_secs(120),

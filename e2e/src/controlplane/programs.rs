@@ -110,18 +110,22 @@ pub struct Search {
 
 impl Search {
     /// As the environment says: `KUBEBUILDER_ASSETS`, `PATH`, and for the cache `SLUICE_CACHE`,
-    /// else `sluice` in `XDG_CACHE_HOME`, else in `~/.cache`.
+    /// else `sluice` in `XDG_CACHE_HOME`, else in `~/.cache`. Relative paths are taken from the
+    /// current folder.
     ///
     /// # Errors
     /// [`Error::NoCacheFolder`] if none of those variables and no `HOME` is set.
     pub fn from_env() -> Result<Self, Error> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let folder = |name: &str| set(name).map(PathBuf::from);
+        // The programs run in a folder of their own.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let folder = |name: &str| set(name).map(PathBuf::from).map(absolute);
         let cache = folder("SLUICE_CACHE")
             .or_else(|| folder("XDG_CACHE_HOME").map(|xdg| xdg.join("sluice")))
             .or_else(|| folder("HOME").map(|home| home.join(".cache").join("sluice")))
             .ok_or(Error::NoCacheFolder)?;
-        let path = set("PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default();
+        let path = set("PATH").unwrap_or_default();
+        let path = std::env::split_paths(&path).map(absolute).collect();
         Ok(Self { assets: folder("KUBEBUILDER_ASSETS"), cache, path })
     }
 

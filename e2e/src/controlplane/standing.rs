@@ -4,7 +4,9 @@
 //! is never a guess from a process number that may have been given to somebody else.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,6 +51,14 @@ impl Standing {
 
     fn lock_file(&self) -> PathBuf {
         self.folder.join("lock")
+    }
+
+    /// The process that owns it, ready or not yet.
+    fn owner(&self) -> Option<i32> {
+        if !self.is_owned() {
+            return None;
+        }
+        std::fs::read_to_string(self.lock_file()).ok()?.trim().parse().ok()
     }
 
     fn status_file(&self) -> PathBuf {
@@ -138,15 +148,29 @@ impl Standing {
         let _ = setsid();
         std::fs::create_dir_all(&self.folder).map_err(Error::io("create", &self.folder))?;
         let path = self.lock_file();
-        let lock = File::create(&path).map_err(Error::io("create", &path))?;
+        let mut lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("create", &path))?;
         if lock.try_lock().is_err() {
             return Ok(());
         }
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        let write = lock.set_len(0).and_then(|()| writeln!(lock, "{pid}"));
+        write.map_err(Error::io("write", &path))?;
         let path = self.status_file();
         remove_if_there(&path)?;
-        let plane = ControlPlane::start(options).await?;
+
+        let mut stop = pin!(stop);
+        let plane = tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            plane = ControlPlane::start(options) => plane?,
+        };
         let status = Status {
-            pid: rustix::process::getpid().as_raw_nonzero().get(),
+            pid,
             server: plane.server().to_owned(),
             kubeconfig: plane.kubeconfig(ADMIN)?,
             folder: plane.folder().to_owned(),
@@ -159,7 +183,7 @@ impl Standing {
 
         let result = tokio::select! {
             biased;
-            () = stop => Ok(()),
+            () = &mut stop => Ok(()),
             ended = plane.until_one_ends() => Err(ended),
         };
         remove_if_there(&path)?;
@@ -173,17 +197,17 @@ impl Standing {
     /// # Errors
     /// [`Error::StillStanding`] if its owner does not end.
     pub fn down(&self) -> Result<bool, Error> {
-        let Some(status) = self.status() else {
+        let Some(pid) = self.owner() else {
             return Ok(false);
         };
-        if let Some(pid) = Pid::from_raw(status.pid) {
+        if let Some(pid) = Pid::from_raw(pid) {
             // If it has just ended by itself, all the better.
             let _ = kill_process(pid, Signal::TERM);
         }
         let deadline = Instant::now() + DOWN_WITHIN;
         while self.is_owned() {
             if Instant::now() >= deadline {
-                return Err(Error::StillStanding { pid: status.pid, waited: DOWN_WITHIN });
+                return Err(Error::StillStanding { pid, waited: DOWN_WITHIN });
             }
             std::thread::sleep(POLL_EVERY);
         }
