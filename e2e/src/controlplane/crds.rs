@@ -1,0 +1,60 @@
+//! Installing CustomResourceDefinitions from files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::Error;
+use super::wait::wait_for;
+
+/// How long the API server may take to serve a new definition.
+const SERVED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Applies every definition in the `.yaml` files of `folder` and waits until they are served.
+/// Returns their names in the order of the files.
+pub(crate) async fn apply(client: &Client, folder: &Path) -> Result<Vec<String>, Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let mut names = Vec::new();
+    for path in yaml_files(folder)? {
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            // Sent as it stands: the type may not know every field.
+            let crd = Value::deserialize(document)
+                .map_err(|source| Error::Manifest { path: path.clone(), source })?;
+            let Some(name) = crd["metadata"]["name"].as_str().map(str::to_owned) else {
+                return Err(Error::NamelessManifest { path });
+            };
+            let manager = PatchParams::apply("sluice-e2e").force();
+            api.patch(&name, &manager, &Patch::Apply(&crd))
+                .await
+                .map_err(Error::api(format!("applying {name} of {}", path.display())))?;
+            names.push(name);
+        }
+    }
+    for name in &names {
+        wait_for(&api, name, SERVED_WITHIN, |crd| is_established(crd).then_some(())).await?;
+    }
+    Ok(names)
+}
+
+fn is_established(crd: &CustomResourceDefinition) -> bool {
+    let conditions = crd.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Established" && c.status == "True"))
+}
+
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,3 @@
+//! What the end-to-end tests run on: a real control plane, started from plain processes.
+
+pub mod controlplane;
