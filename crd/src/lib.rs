@@ -4,9 +4,12 @@
 #![warn(missing_docs)]
 
 pub mod analysis;
+pub mod defaults;
+pub mod duration;
 pub mod experiment;
 mod go_order;
 pub mod identity;
+pub mod int_or_percent;
 pub mod observed_generation;
 mod omit;
 mod open_enum;
