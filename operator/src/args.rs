@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
+use sluice_crd::duration::GoDuration;
 
 /// The controller for Rollouts.
 #[derive(Debug, Parser)]
@@ -138,8 +139,9 @@ later! {
 
 /// A duration as Go writes it: `15s`, `1m30s`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let nanos = sluice_crd::duration::parse_go(text).map_err(|e| e.to_string())?;
-    let nanos = u64::try_from(nanos).map_err(|_| "a duration may not be negative".to_owned())?;
+    let duration: GoDuration = text.parse().map_err(|e| format!("{e}"))?;
+    let nanos = u64::try_from(duration.as_nanos())
+        .map_err(|_| "a duration may not be negative".to_owned())?;
     Ok(Duration::from_nanos(nanos))
 }
 

@@ -82,7 +82,8 @@ impl<'a> Release<'a> {
         let spec = &rollout.spec;
         let replicas = Pods(spec.replicas_or_default());
         // Validation has passed: what does not resolve now cannot come up; nothing moves then.
-        let (surge, slack) = canary.surge_and_unavailable(replicas.0).unwrap_or((0, 1));
+        let limits = canary.rolling_limits(replicas.0);
+        let (surge, slack) = limits.map_or((0, 0), |l| (l.max_surge, l.max_unavailable));
         let live = || snapshot.replica_sets.iter().filter(|rs| !rs.deleting);
         let stable_hash = rollout.status.stable_rs.as_str();
         let stable = live().find(|rs| !stable_hash.is_empty() && rs.hash == stable_hash).cloned();

@@ -1,7 +1,6 @@
 //! The steps of a canary: where the release stands among them, and which of them are over.
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use sluice_crd::duration::pause_seconds;
 use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, RolloutPause};
 use sluice_crd::time::Time;
 
@@ -124,7 +123,7 @@ impl Cursor {
 
 fn pause_end(pause: &RolloutPause, began: Time) -> Option<Time> {
     // Validation has passed; a duration that cannot be read would rather wait than run.
-    let seconds = pause_seconds(pause.duration.as_ref()?).ok()?;
+    let seconds = pause.duration_seconds().ok().flatten()?;
     Some(began.plus_seconds(seconds))
 }
 
