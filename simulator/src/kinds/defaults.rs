@@ -1,0 +1,151 @@
+//! What the API server fills into built-in objects that leave it out.
+
+use serde_json::{Value, json};
+
+use super::Kind;
+use super::pod_defaults::{each, or_default, pod, pod_spec, section};
+
+/// Fills in the defaults of a built-in kind. Custom kinds have theirs in the schema.
+pub(crate) fn fill(kind: &Kind, object: &mut Value) {
+    match kind.kind.as_str() {
+        "Pod" => {
+            let spec = section(object, "spec");
+            pod_spec(spec);
+            pod(spec);
+            or_default(section(object, "status"), "phase", "Pending");
+        }
+        "ReplicaSet" => {
+            template_labels(object);
+            let spec = section(object, "spec");
+            or_default(spec, "replicas", 1);
+            template(spec);
+            or_default(section(object, "status"), "replicas", 0);
+        }
+        "Deployment" => deployment(object),
+        "Job" => job(object),
+        "Service" => service(object),
+        "Event" => {
+            for key in ["firstTimestamp", "lastTimestamp", "eventTime"] {
+                or_default(object, key, Value::Null);
+            }
+            section(object, "source");
+            or_default(object, "reportingComponent", "");
+            or_default(object, "reportingInstance", "");
+        }
+        "Secret" => or_default(object, "type", "Opaque"),
+        "Namespace" => {
+            let name = object["metadata"]["name"].clone();
+            if name.is_string() {
+                let labels = section(section(object, "metadata"), "labels");
+                or_default(labels, "kubernetes.io/metadata.name", name);
+            }
+            or_default(section(object, "spec"), "finalizers", json!(["kubernetes"]));
+            or_default(section(object, "status"), "phase", "Active");
+        }
+        "Lease" | "Node" => {
+            section(object, "spec");
+        }
+        "Ingress" => or_default(section(object, "status"), "loadBalancer", json!({})),
+        _ => {}
+    }
+}
+
+fn template(spec: &mut Value) {
+    let template = section(spec, "template");
+    section(template, "metadata");
+    pod_spec(section(template, "spec"));
+}
+
+/// A ReplicaSet without labels takes those of its template.
+fn template_labels(object: &mut Value) {
+    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
+    if labels.is_object() {
+        or_default(section(object, "metadata"), "labels", labels);
+    }
+}
+
+fn deployment(object: &mut Value) {
+    let spec = section(object, "spec");
+    or_default(spec, "replicas", 1);
+    or_default(spec, "revisionHistoryLimit", 10);
+    or_default(spec, "progressDeadlineSeconds", 600);
+    let strategy = section(spec, "strategy");
+    or_default(strategy, "type", "RollingUpdate");
+    if strategy["type"] == "RollingUpdate" {
+        let rolling = section(strategy, "rollingUpdate");
+        or_default(rolling, "maxSurge", "25%");
+        or_default(rolling, "maxUnavailable", "25%");
+    }
+    template(spec);
+    section(object, "status");
+}
+
+fn job(object: &mut Value) {
+    let spec = section(object, "spec");
+    for (key, default) in [
+        ("completions", json!(1)),
+        ("parallelism", json!(1)),
+        ("backoffLimit", json!(6)),
+        ("completionMode", json!("NonIndexed")),
+        ("suspend", json!(false)),
+        ("manualSelector", json!(false)),
+        ("podReplacementPolicy", json!("TerminatingOrFailed")),
+    ] {
+        or_default(spec, key, default);
+    }
+    template(spec);
+    section(object, "status");
+}
+
+fn service(object: &mut Value) {
+    let spec = section(object, "spec");
+    or_default(spec, "sessionAffinity", "None");
+    or_default(spec, "type", "ClusterIP");
+    if spec["type"] != "ExternalName" {
+        or_default(spec, "internalTrafficPolicy", "Cluster");
+    }
+    if spec["type"] == "NodePort" || spec["type"] == "LoadBalancer" {
+        or_default(spec, "externalTrafficPolicy", "Cluster");
+    }
+    for port in each(spec, "ports") {
+        or_default(port, "protocol", "TCP");
+        let number = port["port"].clone();
+        or_default(port, "targetPort", number);
+    }
+    or_default(section(object, "status"), "loadBalancer", json!({}));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::GroupResource;
+    use crate::kinds::builtin::builtin_kinds;
+
+    fn filled(group: &str, resource: &str, mut object: Value) -> Value {
+        fill(&builtin_kinds()[&GroupResource::new(group, resource)], &mut object);
+        object
+    }
+
+    #[test]
+    fn replica_sets_take_the_labels_of_their_template() {
+        let object = filled(
+            "apps",
+            "replicasets",
+            json!({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}}),
+        );
+        assert_eq!(object["metadata"]["labels"], json!({"a": "b"}));
+        assert_eq!(object["spec"]["replicas"], 1);
+        assert_eq!(object["spec"]["template"]["spec"]["restartPolicy"], "Always");
+        assert_eq!(object["status"], json!({"replicas": 0}));
+    }
+
+    #[test]
+    fn service_ports() {
+        let object = filled("", "services", json!({"spec": {"ports": [{"port": 80}]}}));
+        assert_eq!(
+            object["spec"]["ports"],
+            json!([{"port": 80, "protocol": "TCP", "targetPort": 80}])
+        );
+        assert_eq!(object["spec"]["type"], "ClusterIP");
+    }
+}

@@ -1,0 +1,35 @@
+//! An in-memory Kubernetes API under an unmodified [`kube::Client`], with the controllers that
+//! turn ReplicaSets into pods, and a clock that can be virtual.
+//!
+//! A [`Cluster`] answers what kube-apiserver answers for the requests of an operator and its
+//! users; recordings of the real one, under `tests/replay`, keep it honest. Everything is
+//! deterministic: the same program with the same seed on a paused current-thread runtime runs the
+//! same way to the byte. What is left out is listed in `docs/simulator.md`.
+
+mod api;
+mod audit;
+mod clock;
+mod cluster;
+mod duration;
+mod faults;
+mod kinds;
+mod names;
+mod random;
+mod schema;
+mod selector;
+mod state;
+mod status_error;
+mod store;
+mod transport;
+mod workloads;
+
+pub use audit::{CONTROLLERS, RequestRecord};
+pub use clock::Clock;
+pub use cluster::{Cluster, Options};
+pub use faults::{Cut, Fault, Matcher};
+pub use kinds::{CrdProblem, GroupResource};
+pub use schema::SchemaProblem;
+pub use state::{Objects, WriteSeen};
+pub use status_error::StatusError;
+pub use transport::ConnectionLost;
+pub use workloads::{BEHAVIOR_ANNOTATION, READY_AFTER_ANNOTATION};

@@ -1,0 +1,225 @@
+//! The life of a pod: scheduled, started, ready, or in trouble as its annotations say; and gone.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+use super::queue::Work;
+use super::{condition, pods};
+use crate::api::Subresource;
+use crate::clock::rfc3339;
+use crate::duration::go_duration;
+use crate::kinds::pod_defaults::tag;
+use crate::state::State;
+use crate::store::Key;
+
+/// How a pod behaves: `ready`, `never-ready`, `crash` or `image-missing`. Without it, a tag of an
+/// image that contains `crash`, `never-ready` or `missing` means the same.
+pub const BEHAVIOR_ANNOTATION: &str = "sluice.test/pod";
+/// How long a pod needs to become ready: a Go duration such as `3s`.
+pub const READY_AFTER_ANNOTATION: &str = "sluice.test/ready-after";
+
+/// What is remembered of a pod beyond its object, whose timestamps are whole seconds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PodMemory {
+    ready_at: Option<Instant>,
+    gone_at: Option<Instant>,
+    behavior: Option<Behavior>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behavior {
+    Ready,
+    NeverReady,
+    Crash,
+    ImageMissing,
+}
+
+impl Behavior {
+    fn of(pod: &Value) -> Behavior {
+        match pod["metadata"]["annotations"][BEHAVIOR_ANNOTATION].as_str() {
+            Some("never-ready") => Behavior::NeverReady,
+            Some("crash") => Behavior::Crash,
+            Some("image-missing") => Behavior::ImageMissing,
+            Some(_) => Behavior::Ready,
+            None => Behavior::by_image(pod),
+        }
+    }
+
+    fn by_image(pod: &Value) -> Behavior {
+        let containers = pod["spec"]["containers"].as_array();
+        for container in containers.into_iter().flatten() {
+            let tag = tag(container["image"].as_str().unwrap_or_default());
+            for (word, behavior) in [
+                ("crash", Behavior::Crash),
+                ("never-ready", Behavior::NeverReady),
+                ("missing", Behavior::ImageMissing),
+            ] {
+                if tag.contains(word) {
+                    return behavior;
+                }
+            }
+        }
+        Behavior::Ready
+    }
+}
+
+/// Brings one pod to where it should be by now.
+pub(super) fn sync(state: &mut State, key: &Key) {
+    let Some(pod) = state.store.get(&pods(), key).cloned() else { return };
+    let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    if !pod["metadata"]["deletionTimestamp"].is_null() {
+        terminate(state, key, &pod, &uid);
+        return;
+    }
+    if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
+        return;
+    }
+    let behavior = Behavior::of(&pod);
+    let started = pod["spec"]["nodeName"].as_str().is_some_and(|node| !node.is_empty());
+    let ready_after = ready_after(state, &pod);
+    let memory = state.pods.entry(uid).or_default();
+    if behavior == Behavior::Ready && memory.behavior != Some(Behavior::Ready) {
+        // A pod that recovers does not start again: it is ready with the next look at it.
+        let delay = if started { Duration::ZERO } else { ready_after };
+        memory.ready_at = Some(Instant::now() + delay);
+    }
+    memory.behavior = Some(behavior);
+    let ready_at = memory.ready_at.filter(|_| behavior == Behavior::Ready);
+    let ready = ready_at.is_some_and(|at| at <= Instant::now());
+
+    let mut object = Value::clone(&pod);
+    if !started {
+        assign(state, &mut object);
+    }
+    object["status"] = status(&object, behavior, ready, state.now());
+    if object != *pod {
+        state.write_internal(&pods(), key, Subresource::Status, Some(object));
+    }
+    if let Some(at) = ready_at.filter(|_| !ready) {
+        let delay = at.saturating_duration_since(Instant::now());
+        state.work.later(Work::Pod(key.clone()), delay);
+    }
+}
+
+fn ready_after(state: &State, pod: &Value) -> Duration {
+    let annotation = pod["metadata"]["annotations"][READY_AFTER_ANNOTATION].as_str();
+    let own = annotation.and_then(go_duration);
+    let probe = &pod["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"];
+    let initial = Duration::from_secs(probe.as_u64().unwrap_or(0));
+    own.unwrap_or(state.options.pod_ready_after) + initial
+}
+
+/// A node and an address.
+fn assign(state: &mut State, pod: &mut Value) {
+    state.assigned += 1;
+    let node = state.assigned % u64::from(state.options.nodes.max(1));
+    let address = state.assigned;
+    pod["spec"]["nodeName"] = format!("node-{node}").into();
+    let ip = format!("10.244.{}.{}", (address / 250) % 250, address % 250 + 1);
+    pod["status"]["hostIP"] = format!("10.0.0.{}", node + 1).into();
+    pod["status"]["podIP"] = ip.as_str().into();
+    pod["status"]["podIPs"] = json!([{"ip": ip}]);
+    pod["status"]["startTime"] = rfc3339(state.now()).into();
+}
+
+fn status(pod: &Value, behavior: Behavior, ready: bool, now: DateTime<Utc>) -> Value {
+    let mut status = pod["status"].as_object().cloned().unwrap_or_default();
+    let phase = if behavior == Behavior::ImageMissing { "Pending" } else { "Running" };
+    status.insert("phase".into(), phase.into());
+    let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let statuses: Vec<Value> =
+        containers.iter().map(|c| container_status(pod, c, behavior, ready, now)).collect();
+    status.insert("containerStatuses".into(), statuses.into());
+
+    let names: Vec<&str> = containers.iter().filter_map(|c| c["name"].as_str()).collect();
+    let message = format!("containers with unready status: [{}]", names.join(" "));
+    let mut conditions = Vec::new();
+    for (ty, holds) in [
+        ("Initialized", true),
+        ("Ready", ready),
+        ("ContainersReady", ready),
+        ("PodScheduled", true),
+    ] {
+        let value = if holds { "True" } else { "False" };
+        let mut fresh = Map::new();
+        fresh.insert("type".into(), ty.into());
+        fresh.insert("status".into(), value.into());
+        fresh.insert("lastProbeTime".into(), Value::Null);
+        if !holds {
+            fresh.insert("reason".into(), "ContainersNotReady".into());
+            fresh.insert("message".into(), message.as_str().into());
+        }
+        let since = condition(pod, ty)
+            .filter(|old| old["status"] == value)
+            .map_or_else(|| rfc3339(now).into(), |old| old["lastTransitionTime"].clone());
+        fresh.insert("lastTransitionTime".into(), since);
+        conditions.push(Value::Object(fresh));
+    }
+    status.insert("conditions".into(), conditions.into());
+    Value::Object(status)
+}
+
+fn container_status(
+    pod: &Value,
+    container: &Value,
+    behavior: Behavior,
+    ready: bool,
+    now: DateTime<Utc>,
+) -> Value {
+    let statuses = pod["status"]["containerStatuses"].as_array();
+    let old = statuses.into_iter().flatten().find(|old| old["name"] == container["name"]);
+    let restarts = old.and_then(|old| old["restartCount"].as_i64()).unwrap_or(0);
+    let image = container["image"].as_str().unwrap_or_default();
+    let (state, restarts) = match behavior {
+        Behavior::Ready | Behavior::NeverReady => {
+            let running = old.map(|old| &old["state"]["running"]).filter(|run| !run.is_null());
+            let started = running.map_or_else(|| json!({"startedAt": rfc3339(now)}), Value::clone);
+            (json!({"running": started}), restarts)
+        }
+        Behavior::Crash => {
+            let message = "back-off restarting failed container";
+            let waiting = json!({"reason": "CrashLoopBackOff", "message": message});
+            (json!({"waiting": waiting}), restarts.max(1))
+        }
+        Behavior::ImageMissing => {
+            let message = format!("Back-off pulling image \"{image}\"");
+            let waiting = json!({"reason": "ImagePullBackOff", "message": message});
+            (json!({"waiting": waiting}), restarts)
+        }
+    };
+    json!({
+        "name": container["name"],
+        "image": image,
+        "imageID": "",
+        "ready": ready,
+        "started": matches!(behavior, Behavior::Ready | Behavior::NeverReady),
+        "restartCount": restarts,
+        "lastState": {},
+        "state": state,
+    })
+}
+
+/// The kubelet's part of a deletion: some time later the pod is gone for good.
+fn terminate(state: &mut State, key: &Key, pod: &Value, uid: &str) {
+    let range = state.options.pod_termination.clone();
+    let delay = state.termination.duration(&range);
+    let memory = state.pods.entry(uid.to_owned()).or_default();
+    let gone_at = *memory.gone_at.get_or_insert_with(|| Instant::now() + delay);
+    let now = Instant::now();
+    if gone_at > now {
+        state.work.later(Work::Pod(key.clone()), gone_at - now);
+        return;
+    }
+    let waits = pod["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+    let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    if waits && grace == 0 {
+        return;
+    }
+    let options = json!({"gracePeriodSeconds": 0});
+    let deleted = state.delete_internal(&pods(), key, &pod["metadata"]["uid"], options);
+    if deleted.is_err() {
+        state.work.later(Work::Pod(key.clone()), Duration::from_secs(1));
+    }
+}
