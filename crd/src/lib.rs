@@ -17,3 +17,5 @@ pub mod quantity;
 pub mod raw;
 pub mod rollout;
 pub mod time;
+pub mod validation;
+pub mod verbs;

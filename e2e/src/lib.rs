@@ -1,3 +1,6 @@
 //! What the end-to-end tests run on: a real control plane, started from plain processes.
 
 pub mod controlplane;
+pub mod end_state;
+pub mod scenarios;
+pub mod under_test;

@@ -1,0 +1,108 @@
+//! What two runs of a scenario are compared by: all that is left in the end but for uids, versions,
+//! times and the names of pods (I24).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// Objects by kind and name, without what differs from run to run.
+pub type EndState = BTreeMap<String, Value>;
+
+/// Fields that name a run and not a state.
+const VOLATILE: [&str; 14] = [
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "observedGeneration",
+    "managedFields",
+    "duration",
+    "startTime",
+    "lastTransitionTime",
+    "lastUpdateTime",
+    "abortedAt",
+    "clusterIP",
+    "clusterIPs",
+    "deletionTimestamp",
+];
+
+/// The end state of these objects; pods count by their ReplicaSets, leases not at all.
+pub fn normalized(objects: &[Value]) -> EndState {
+    objects
+        .iter()
+        .filter(|object| !matches!(object["kind"].as_str(), Some("Pod" | "Lease" | "Event")))
+        .map(|object| {
+            let name = format!(
+                "{} {}",
+                object["kind"].as_str().unwrap_or_default(),
+                object["metadata"]["name"].as_str().unwrap_or_default()
+            );
+            (name, without_volatile(object))
+        })
+        .collect()
+}
+
+fn without_volatile(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .filter(|(key, _)| !VOLATILE.contains(&key.as_str()))
+                .map(|(key, value)| (key.clone(), without_volatile(value)))
+                .collect::<Map<_, _>>(),
+        ),
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(without_volatile).collect();
+            // Conditions stand in the order in which they last changed.
+            if items.iter().all(|item| item["type"].is_string()) {
+                items.sort_by_key(|item| item["type"].to_string());
+            }
+            Value::Array(items)
+        }
+        Value::String(text) => Value::from(without_instants(text)),
+        other => other.clone(),
+    }
+}
+
+/// Messages tell instants: `paused since 2026-01-01T00:00:07Z`.
+fn without_instants(text: &str) -> String {
+    let is_instant = |word: &str| {
+        let word = word.trim_end_matches([';', ',', ')', '.']);
+        word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T'
+    };
+    let words = text.split(' ').map(|word| if is_instant(word) { "<instant>" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Where two end states differ first, if they do.
+pub fn difference(expected: &EndState, found: &EndState) -> Option<String> {
+    for (name, value) in expected {
+        match found.get(name) {
+            None => return Some(format!("{name} is missing")),
+            Some(other) if other != value => {
+                return Some(format!("{name}: {}", first_difference(value, other, "")));
+            }
+            Some(_) => {}
+        }
+    }
+    found.keys().find(|name| !expected.contains_key(*name)).map(|name| format!("{name} is left"))
+}
+
+fn first_difference(a: &Value, b: &Value, path: &str) -> String {
+    if let (Value::Object(a), Value::Object(b)) = (a, b) {
+        let keys = a.keys().chain(b.keys());
+        for key in keys {
+            let (x, y) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+            if x != y {
+                return first_difference(x, y, &format!("{path}.{key}"));
+            }
+        }
+    }
+    if let (Value::Array(a), Value::Array(b)) = (a, b)
+        && a.len() == b.len()
+        && let Some(i) = (0..a.len()).find(|i| a[*i] != b[*i])
+    {
+        return first_difference(&a[i], &b[i], &format!("{path}[{i}]"));
+    }
+    format!("{path} is {b}, not {a}")
+}

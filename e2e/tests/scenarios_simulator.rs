@@ -1,0 +1,94 @@
+//! Every scenario on the simulator, in virtual time: once as it is, over several seeds, and again
+//! with the controller dying after each of its writes in turn (I24).
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use sluice_e2e::scenarios::{self, Named};
+use sluice_e2e::under_test::Sluice;
+use sluice_e2e::{end_state, scenarios::crds};
+use sluice_simulator::Cut;
+use sluice_simulator::scenario::{Care, InMemory, Outcome, run};
+
+/// Seeds that every scenario runs with: other delays, other orders.
+const SEEDS: [u64; 4] = [1, 2, 3, 4];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let (scenarios, crds) = match (scenarios::all(), crds()) {
+        (Ok(scenarios), Ok(crds)) => (scenarios, Arc::new(crds)),
+        (Err(error), _) | (_, Err(error)) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut trials = Vec::new();
+    for named in scenarios {
+        let named = Arc::new(named);
+        let (n, c) = (Arc::clone(&named), Arc::clone(&crds));
+        trials.push(Trial::test(named.name.clone(), move || as_it_is(&n, &c)));
+        if named.scenario.no_restarts.is_none() {
+            let (n, c) = (Arc::clone(&named), Arc::clone(&crds));
+            let name = format!("{}::dies_after_each_write", named.name);
+            trials.push(Trial::test(name, move || with_deaths(&n, &c)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn as_it_is(named: &Named, crds: &[Value]) -> Result<(), Failed> {
+    for seed in SEEDS {
+        let outcome = once(named, crds, seed, None)?;
+        good(&outcome).map_err(|e| format!("seed {seed}: {e}"))?;
+    }
+    Ok(())
+}
+
+/// The end is the same wherever the controller died on the way, whether or not it got to see the
+/// answer to its last write.
+fn with_deaths(named: &Named, crds: &[Value]) -> Result<(), Failed> {
+    let seed = SEEDS[0];
+    let uninterrupted = once(named, crds, seed, None)?;
+    good(&uninterrupted)?;
+    let expected = end_state::normalized(&uninterrupted.objects);
+    for nth in 1..=uninterrupted.writes.len() as u64 {
+        for cut in [Cut::AfterReply, Cut::BeforeReply] {
+            let outcome = once(named, crds, seed, Some((nth, cut)))?;
+            let at = format!("died at write {nth} of {} ({cut:?})", uninterrupted.writes.len());
+            good(&outcome).map_err(|e| format!("{at}: {e}"))?;
+            let found = end_state::normalized(&outcome.objects);
+            if let Some(difference) = end_state::difference(&expected, &found) {
+                return Err(format!("{at}: I24: another end state: {difference}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn once(
+    named: &Named,
+    crds: &[Value],
+    seed: u64,
+    death: Option<(u64, Cut)>,
+) -> Result<Outcome, Failed> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    runtime.block_on(async {
+        let backend = InMemory::new(seed, crds).map_err(|e| e.to_string())?;
+        let sluice = Sluice::default();
+        let outcome = match death {
+            None => run(&named.scenario, &named.folder, &backend, &sluice, Care::All).await,
+            Some((nth, cut)) => {
+                let dying = backend.dying(&sluice, nth, cut);
+                run(&named.scenario, &named.folder, &backend, &dying, Care::NotEvents).await
+            }
+        };
+        Ok(outcome)
+    })
+}
+
+fn good(outcome: &Outcome) -> Result<(), String> {
+    if outcome.is_good() { Ok(()) } else { Err(outcome.failures.join("\n")) }
+}

@@ -1,0 +1,210 @@
+//! Whether the cluster is as a scenario says.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::file::Expect;
+use super::mirror::Mirror;
+
+/// What is not as it should be, one line each; empty where all is.
+///
+/// Without events, what is expected of them does not count.
+pub(super) fn differences(
+    expect: &Expect,
+    mirror: &Mirror,
+    told: Option<&[ToldEvent]>,
+) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some(name) = &expect.rollout {
+        match mirror.get("Rollout", name) {
+            Some(rollout) => about_rollout(expect, name, rollout, mirror, told, &mut out),
+            None => out.push(format!("Rollout {name} does not exist")),
+        }
+    }
+    if let Some(object) = &expect.object {
+        let found = mirror.get(&object.kind, &mirror.resolve(&object.kind, &object.name));
+        match (found, object.absent) {
+            (Some(_), true) => out.push(format!("{} {} exists", object.kind, object.name)),
+            (None, false) => out.push(format!("{} {} does not exist", object.kind, object.name)),
+            (Some(found), false) => {
+                if let Some(part) = &object.is {
+                    part_of(part, found, &format!("{} {}", object.kind, object.name), &mut out);
+                }
+            }
+            (None, true) => {}
+        }
+    }
+    out
+}
+
+/// An event that was seen.
+#[derive(Clone, Debug)]
+pub(super) struct ToldEvent {
+    pub(super) object: String,
+    pub(super) reason: String,
+}
+
+fn about_rollout(
+    expect: &Expect,
+    name: &str,
+    rollout: &Value,
+    mirror: &Mirror,
+    told: Option<&[ToldEvent]>,
+    out: &mut Vec<String>,
+) {
+    if let Some(part) = &expect.status {
+        part_of(part, &rollout["status"], "status", out);
+    }
+    if let Some(part) = &expect.annotations {
+        part_of(part, &rollout["metadata"]["annotations"], "annotations", out);
+    }
+    for (kind, wanted) in &expect.conditions {
+        let found = condition(rollout, kind);
+        if !matches(wanted, &found) {
+            out.push(format!("condition {kind} is `{found}`, not `{wanted}`"));
+        }
+    }
+    let sets = mirror.replica_sets_of(rollout);
+    let by_revision: BTreeMap<String, &Value> = sets.iter().map(|rs| (revision(rs), *rs)).collect();
+    let mut counts = |wanted: &BTreeMap<String, i64>, what: &str, pointer: &str| {
+        for (revision, wanted) in wanted {
+            let found = by_revision
+                .get(revision)
+                .map(|rs| rs.pointer(pointer).and_then(Value::as_i64).unwrap_or(0));
+            if found != Some(*wanted) {
+                let found = found.map_or_else(|| "no ReplicaSet".to_owned(), |n| n.to_string());
+                out.push(format!("revision {revision}: {what} {found}, not {wanted}"));
+            }
+        }
+    };
+    counts(&expect.replicas, "asked for", "/spec/replicas");
+    counts(&expect.available, "available", "/status/availableReplicas");
+    if let Some(wanted) = expect.replica_sets
+        && sets.len() != wanted
+    {
+        out.push(format!("{} ReplicaSets, not {wanted}", sets.len()));
+    }
+    for (service, wanted) in &expect.services {
+        let hash = mirror
+            .get("Service", service)
+            .map(|s| s["spec"]["selector"]["rollouts-pod-template-hash"].as_str().unwrap_or(""));
+        let found = match hash {
+            None => "no such Service".to_owned(),
+            Some("") => "0".to_owned(),
+            Some(hash) => sets
+                .iter()
+                .find(|rs| rs["metadata"]["labels"]["rollouts-pod-template-hash"] == hash)
+                .map_or_else(|| format!("unknown hash {hash}"), |rs| revision(rs)),
+        };
+        if found != wanted.to_string() {
+            out.push(format!("Service {service} selects {found}, not {wanted}"));
+        }
+    }
+    for (reason, wanted) in &expect.events {
+        let Some(told) = told else { break };
+        let found = told.iter().filter(|e| e.object == name && e.reason == *reason).count();
+        if found != *wanted {
+            out.push(format!("event {reason} told {found} times, not {wanted}"));
+        }
+    }
+    if let Some(wanted) = expect.same_pods
+        && mirror.pods_are_as_remembered(rollout) != wanted
+    {
+        out.push("pods have been replaced".to_owned());
+    }
+}
+
+/// The revision of a ReplicaSet, as text.
+pub(super) fn revision(rs: &Value) -> String {
+    let annotations = &rs["metadata"]["annotations"];
+    annotations["rollout.argoproj.io/revision"].as_str().unwrap_or("?").to_owned()
+}
+
+/// `Status Reason: message`, or `absent`.
+fn condition(rollout: &Value, kind: &str) -> String {
+    let all = rollout["status"]["conditions"].as_array();
+    let found = all.into_iter().flatten().find(|c| c["type"] == kind);
+    found.map_or_else(
+        || "absent".to_owned(),
+        |c| {
+            let text = |field: &str| c[field].as_str().unwrap_or_default();
+            format!("{} {}: {}", text("status"), text("reason"), text("message"))
+        },
+    )
+}
+
+/// Whether text is as wanted: a regex after `~`; else equal, or equal up to a `: `.
+fn matches(wanted: &str, found: &str) -> bool {
+    if let Some(pattern) = wanted.strip_prefix('~') {
+        return Regex::new(pattern).is_ok_and(|regex| regex.is_match(found));
+    }
+    found == wanted || found.strip_prefix(wanted).is_some_and(|rest| rest.starts_with(": "))
+}
+
+/// Compares a part with a whole; says where they differ.
+fn part_of(part: &Value, whole: &Value, path: &str, out: &mut Vec<String>) {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            for (key, wanted) in part {
+                let at = format!("{path}.{key}");
+                part_of(wanted, whole.get(key).unwrap_or(&Value::Null), &at, out);
+            }
+        }
+        (Value::Object(part), Value::Null) if part.values().all(Value::is_null) => {}
+        (Value::Array(part), Value::Array(whole)) if part.len() == whole.len() => {
+            for (i, (wanted, found)) in part.iter().zip(whole).enumerate() {
+                part_of(wanted, found, &format!("{path}[{i}]"), out);
+            }
+        }
+        (Value::String(wanted), Value::String(found)) if wanted.starts_with('~') => {
+            if !matches(wanted, found) {
+                out.push(format!("{path} is `{found}`, which `{wanted}` does not match"));
+            }
+        }
+        (wanted, found) if wanted == found => {}
+        (wanted, found) => out.push(format!("{path} is {found}, not {wanted}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(part: &Value, whole: &Value) -> Vec<String> {
+        let mut out = Vec::new();
+        part_of(part, whole, "status", &mut out);
+        out
+    }
+
+    #[test]
+    fn a_part_fits_where_all_that_it_names_is_equal() {
+        let whole =
+            json!({"phase": "Paused", "message": "CanaryPauseStep", "list": [{"a": 1, "b": 2}]});
+        assert!(
+            check(&json!({"phase": "Paused", "abort": null, "list": [{"a": 1}]}), &whole)
+                .is_empty()
+        );
+        assert!(check(&json!({"message": "~^Canary"}), &whole).is_empty());
+        assert_eq!(
+            check(&json!({"phase": "Healthy", "message": null, "list": []}), &whole),
+            [
+                "status.list is [{\"a\":1,\"b\":2}], not []",
+                "status.message is \"CanaryPauseStep\", not null",
+                "status.phase is \"Paused\", not \"Healthy\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_condition_may_be_named_without_its_message() {
+        assert!(matches(
+            "True AvailableReason",
+            "True AvailableReason: Rollout has minimum availability"
+        ));
+        assert!(matches("~deadline", "True X: the deadline"));
+        assert!(!matches("True Available", "True AvailableReason: x"));
+    }
+}

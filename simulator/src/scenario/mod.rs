@@ -1,0 +1,21 @@
+//! Scenarios: a YAML file says what is there, what happens and what must come of it; the same file
+//! runs in memory and against a real control plane, against any controller.
+
+mod backend;
+mod expect;
+mod file;
+mod in_memory;
+mod mirror;
+mod promises;
+mod resources;
+mod run;
+
+pub use backend::{
+    Backend, ControllerUnderTest, Environment, Pending, Running, Start, Write, tally,
+};
+pub use file::{CannotRead, ControllerOptions, Refuse, Scenario, Span, read_yaml};
+pub use in_memory::{Dying, InMemory};
+pub use mirror::Seen;
+pub use promises::Breach;
+pub use resources::{path, plural_of};
+pub use run::{Care, Outcome, run};

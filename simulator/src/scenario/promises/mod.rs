@@ -1,0 +1,132 @@
+//! The promises, watched from outside: an onlooker that reads only API objects and knows nothing of
+//! how they came about (spec "Invariants", I1, I2, I6, I7, I8, I16).
+//!
+//! It is shown every change in the order of the cluster's versions: on the simulator after every
+//! write, on a real control plane from the watches of all kinds.
+
+mod availability;
+mod direction;
+mod identity;
+mod routes;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::mirror::{Mirror, Seen};
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which: `I1`.
+    pub promise: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.promise, self.what)
+    }
+}
+
+/// Watches the promises over one scenario.
+#[derive(Debug, Default)]
+pub(super) struct Watchman {
+    directions: direction::Directions,
+    exempt: BTreeMap<String, String>,
+    breaches: Vec<Breach>,
+}
+
+impl Watchman {
+    /// A watchman that looks away from what the scenario says it breaks.
+    pub(super) fn new(exempt: BTreeMap<String, String>) -> Self {
+        Self { exempt, ..Self::default() }
+    }
+
+    /// Looks at a change: `mirror` shows the cluster after it, `before` the object before it.
+    pub(super) fn look(&mut self, mirror: &Mirror, before: Option<&Value>, seen: &Seen) {
+        let mut found = Vec::new();
+        match seen.object["kind"].as_str() {
+            Some("ReplicaSet") => {
+                let Some(rollout) = rollout_of(mirror, &seen.object) else { return };
+                found.extend(availability::floor(mirror, rollout, before, seen));
+                found.extend(routes::drained(mirror, rollout, before, seen));
+                found.extend(identity::no_resurrection(rollout, before, seen));
+                found.extend(self.directions.scaled(rollout, before, seen));
+            }
+            Some("Service") => {
+                found.extend(routes::capacity(mirror, before, seen));
+                found.extend(self.directions.selected(mirror, before, seen));
+            }
+            Some("Rollout") if !seen.deleted => {
+                found.extend(identity::stable(mirror, before, &seen.object));
+                self.directions.rollout_changed(before, &seen.object);
+            }
+            _ => {}
+        }
+        self.add(found);
+    }
+
+    /// Looks at the cluster when all has come to rest.
+    pub(super) fn at_rest(&mut self, mirror: &Mirror) {
+        let rollouts: Vec<Value> = mirror.all("Rollout").cloned().collect();
+        for rollout in rollouts {
+            let found = routes::aborted(mirror, &rollout);
+            self.add(found);
+        }
+    }
+
+    fn add(&mut self, found: Vec<Breach>) {
+        let counts = found.into_iter().filter(|b| !self.exempt.contains_key(b.promise));
+        self.breaches.extend(counts);
+    }
+
+    /// What was broken so far.
+    pub(super) fn breaches(&self) -> &[Breach] {
+        &self.breaches
+    }
+}
+
+/// The Rollout that controls a ReplicaSet.
+fn rollout_of<'a>(mirror: &'a Mirror, rs: &Value) -> Option<&'a Value> {
+    let owners = rs["metadata"]["ownerReferences"].as_array()?;
+    let uid = owners.iter().find(|o| o["kind"] == "Rollout" && o["controller"] == true)?;
+    mirror.all("Rollout").find(|rollout| rollout["metadata"]["uid"] == uid["uid"])
+}
+
+fn hash(rs: &Value) -> &str {
+    rs["metadata"]["labels"]["rollouts-pod-template-hash"].as_str().unwrap_or_default()
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+fn desired(rs: &Value) -> i64 {
+    rs["spec"]["replicas"].as_i64().unwrap_or(0)
+}
+
+fn available(rs: &Value) -> i64 {
+    rs["status"]["availableReplicas"].as_i64().unwrap_or(0)
+}
+
+/// Pods that serve and that the ReplicaSet keeps.
+fn serving(rs: &Value) -> i64 {
+    available(rs).min(desired(rs))
+}
+
+/// The Services of a Rollout by role: the field of the canary strategy that names them.
+fn named_services<'a>(rollout: &'a Value) -> Vec<(&'static str, &'a str)> {
+    let canary = &rollout["spec"]["strategy"]["canary"];
+    ["stableService", "canaryService"]
+        .into_iter()
+        .filter_map(|field| canary[field].as_str().map(|name| (field, name)))
+        .filter(|(_, name)| !name.is_empty())
+        .collect()
+}
+
+fn selected_hash(service: &Value) -> Option<&str> {
+    service["spec"]["selector"]["rollouts-pod-template-hash"].as_str()
+}

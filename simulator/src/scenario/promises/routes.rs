@@ -1,0 +1,82 @@
+//! I2: no Service is pointed at a version without a pod that serves. I3: a version is emptied only
+//! after nothing selects it. I6: after an abort everything is back on the stable version.
+
+use serde_json::Value;
+
+use super::{Breach, available, desired, hash, name, named_services, selected_hash};
+use crate::scenario::mirror::{Mirror, Seen};
+
+/// I2: looks at a Service whose hash changes.
+pub(super) fn capacity(mirror: &Mirror, before: Option<&Value>, seen: &Seen) -> Option<Breach> {
+    let to = selected_hash(&seen.object).filter(|_| !seen.deleted)?;
+    if before.and_then(selected_hash) == Some(to) {
+        return None;
+    }
+    let rollout = mirror.all("Rollout").find(|rollout| {
+        named_services(rollout).iter().any(|(_, service)| *service == name(&seen.object))
+    })?;
+    if rollout["spec"]["replicas"] == 0 || rollout["status"]["abort"] == true {
+        return None;
+    }
+    let sets = mirror.replica_sets_of(rollout);
+    let serves = sets.iter().find(|rs| hash(rs) == to).map_or(0, |rs| available(rs));
+    (serves == 0).then(|| Breach {
+        promise: "I2",
+        what: format!("Service {} selects {to}, of which no pod serves", name(&seen.object)),
+    })
+}
+
+/// I3: looks at a ReplicaSet that is emptied or deleted.
+pub(super) fn drained(
+    mirror: &Mirror,
+    rollout: &Value,
+    before: Option<&Value>,
+    seen: &Seen,
+) -> Option<Breach> {
+    let before = before?;
+    let emptied = seen.deleted || desired(&seen.object) == 0;
+    let replicas = rollout["spec"]["replicas"].as_i64().unwrap_or(1);
+    let lives = rollout["metadata"]["deletionTimestamp"].is_null();
+    if !emptied || desired(before) == 0 || replicas == 0 || !lives {
+        return None;
+    }
+    // One pod, no surge: the strategy itself leaves no room for two versions side by side.
+    if replicas == 1 && rollout["spec"]["strategy"]["canary"]["maxSurge"] == 0 {
+        return None;
+    }
+    let selecting = named_services(rollout).into_iter().find(|(_, service)| {
+        mirror.get("Service", service).and_then(selected_hash) == Some(hash(before))
+    });
+    selecting.map(|(_, service)| Breach {
+        promise: "I3",
+        what: format!("ReplicaSet {} is emptied while Service {service} selects it", name(before)),
+    })
+}
+
+/// I6: looks at an aborted Rollout at rest.
+pub(super) fn aborted(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
+    let status = &rollout["status"];
+    let stable_hash = status["stableRS"].as_str().unwrap_or_default();
+    let sets = mirror.replica_sets_of(rollout);
+    let stable = sets.iter().find(|rs| hash(rs) == stable_hash);
+    let Some(stable) = stable.filter(|_| status["abort"] == true) else { return Vec::new() };
+    let replicas = rollout["spec"]["replicas"].as_i64().unwrap_or(1);
+    if available(stable) < replicas {
+        return Vec::new();
+    }
+    let mut out: Vec<String> = Vec::new();
+    for rs in sets.iter().filter(|rs| hash(rs) != stable_hash && desired(rs) > 0) {
+        out.push(format!(
+            "ReplicaSet {} of the aborted update keeps {} pods",
+            name(rs),
+            desired(rs)
+        ));
+    }
+    for (_, service) in named_services(rollout) {
+        let selected = mirror.get("Service", service).and_then(selected_hash);
+        if selected != Some(stable_hash) {
+            out.push(format!("Service {service} selects {selected:?} after an abort"));
+        }
+    }
+    out.into_iter().map(|what| Breach { promise: "I6", what }).collect()
+}
