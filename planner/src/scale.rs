@@ -141,6 +141,10 @@ pub(crate) fn actions(
 }
 
 fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
+    // While pods of it are still going, its status counts them as if they stayed: asked for more
+    // now, they would be taken for the ones that are to come.
+    let going = rs.replicas > rs.desired;
+    let target = if going { target.min(rs.desired) } else { target };
     Mover { desired: rs.desired, serving: rs.serving(), target, keep: Pods::ZERO }
 }
 
