@@ -17,3 +17,4 @@ pub mod quantity;
 pub mod raw;
 pub mod rollout;
 pub mod time;
+pub mod validation;
