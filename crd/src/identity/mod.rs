@@ -13,7 +13,7 @@ mod image;
 mod name_hash;
 mod same_template;
 mod scheme;
-mod shape;
+pub(crate) mod shape;
 mod step_hash;
 
 pub use defaulted::defaulted;

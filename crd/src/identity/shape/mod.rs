@@ -12,27 +12,27 @@ mod volume;
 
 use serde_json::{Map, Value};
 
-pub(super) use pod::POD_TEMPLATE_SPEC;
+pub(crate) use pod::POD_TEMPLATE_SPEC;
 
 /// An object of the API.
 #[derive(Debug)]
-pub(super) struct Shape {
-    pub(super) fields: &'static [Field],
-    pub(super) rule: Rule,
+pub(crate) struct Shape {
+    pub(crate) fields: &'static [Field],
+    pub(crate) rule: Rule,
 }
 
 /// A field of an object.
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) form: Form,
-    pub(super) default: Default,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) form: Form,
+    pub(crate) default: Default,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Bool,
     Int,
@@ -50,7 +50,7 @@ pub(super) enum Kind {
 
 /// How the API server writes a field that holds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// A zero is written, and an absent value as its zero.
     Always,
     /// A zero is the same as an absent value and left out (Go: `omitempty`).
@@ -63,7 +63,7 @@ pub(super) enum Form {
 
 /// What stands for a value that the user did not write.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Default {
+pub(crate) enum Default {
     /// Nothing.
     None,
     /// The API server writes this value.
@@ -74,7 +74,7 @@ pub(super) enum Default {
 
 /// A default value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Literal {
+pub(crate) enum Literal {
     Text(&'static str),
     Number(i64),
     Flag(bool),
@@ -83,7 +83,7 @@ pub(super) enum Literal {
 
 /// What the fields alone do not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     None,
     PodTemplate,
     PodSpec,
@@ -145,7 +145,7 @@ const fn empty() -> Literal {
 }
 
 impl Literal {
-    pub(super) fn to_value(self) -> Value {
+    pub(crate) fn to_value(self) -> Value {
         match self {
             Self::Text(text) => text.into(),
             Self::Number(number) => number.into(),
@@ -157,7 +157,7 @@ impl Literal {
 
 impl Kind {
     /// The value of a variable of this kind that nothing was assigned to.
-    pub(super) fn zero(self) -> Value {
+    pub(crate) fn zero(self) -> Value {
         match self {
             Self::Text => "".into(),
             Self::Bool => false.into(),

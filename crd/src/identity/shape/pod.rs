@@ -9,7 +9,7 @@ use super::scheduling::{AFFINITY, TOLERATION, TOPOLOGY_SPREAD_CONSTRAINT};
 use super::volume::VOLUME;
 use super::{Rule, Shape, always, empty, nullable, number, omitted, pointer, text};
 
-pub(in crate::identity) static POD_TEMPLATE_SPEC: Shape =
+pub(crate) static POD_TEMPLATE_SPEC: Shape =
     Shape::new(&[always("metadata", Object(&OBJECT_META)), always("spec", Object(&POD_SPEC))])
         .with(Rule::PodTemplate);
 
