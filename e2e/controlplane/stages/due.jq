@@ -1,6 +1,8 @@
 # Which stage a pod is due, given the whole Pod: prints exactly one stage name.
 # Every stage file in this folder selects on this one program, so the rules cannot overlap and a
 # pod that needs nothing gets "pod-hold", which cancels a delayed stage that no longer applies.
+# Every patch names the resourceVersion that it was decided on. If the pod has changed since, the
+# patch is refused, and the event of that change decides again.
 
 # What the pod is meant to do: ready, never-ready, crash or image-missing.
 def wanted:

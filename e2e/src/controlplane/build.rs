@@ -31,7 +31,6 @@ pub(crate) fn build(missing: &[Program], search: &Search) -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
-    std::fs::create_dir_all(&bin).map_err(Error::io("create", &bin))?;
     // Same file system as the cache, so that the rename at the end is atomic. Gone with its files
     // when this function returns; what killed builders left is removed here.
     remove_leftovers(&root)?;
@@ -45,6 +44,7 @@ pub(crate) fn build(missing: &[Program], search: &Search) -> Result<(), Error> {
     }
     check_go(&missing, work.path())?;
 
+    std::fs::create_dir_all(&bin).map_err(Error::io("create", &bin))?;
     let start = Instant::now();
     say(&format!(
         "building {} into {}; the first time this takes minutes",

@@ -15,9 +15,9 @@
 //! | `ready`, or absent | | is Running at once, and Ready after `sluice.test/ready-after` (`500ms`, `2s`; default 1 s) plus `readinessProbe.initialDelaySeconds` of its first container |
 //! | `never-ready` | `never-ready` | is Running and not Ready |
 //! | `crash` | `crash` | is Running and not Ready, its containers wait in `CrashLoopBackOff`, restarted at least once |
-//! | `image-missing` | `missing` | is not Ready, its containers wait in `ImagePullBackOff`; Pending unless it ran before |
+//! | `image-missing` | `missing` | is Pending and not Ready, its containers wait in `ImagePullBackOff` |
 //!
-//! The pod of a Job ends after the `sleep N` of its first container's command, and has failed if
+//! A pod that recovers is Ready at once. The pod of a Job ends after the `sleep N` of its first container's command, and has failed if
 //! that command says `exit` with another code than 0. A pod that is deleted goes at once.
 
 mod audit;
