@@ -41,6 +41,11 @@ fn main() -> ExitCode {
 fn as_it_is(named: &Named, crds: &[Value]) -> Result<(), Failed> {
     for seed in SEEDS {
         let outcome = once(named, crds, seed, None)?;
+        if std::env::var_os("SLUICE_WRITES").is_some() {
+            for w in &outcome.writes {
+                println!("{seed} {} {} {} {}", w.verb, w.resource, w.name, w.code);
+            }
+        }
         good(&outcome).map_err(|e| format!("seed {seed}: {e}"))?;
     }
     Ok(())

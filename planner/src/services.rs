@@ -65,10 +65,12 @@ fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> G
     let all_steps_done = cursor.index >= release.step_count();
     match stage {
         Stage::Initial => (new, Requirement::Serving(release.replicas)),
+        // What was promoted in this very pass is stable only by its status yet to be written.
+        Stage::Steady => (new, Requirement::Serving(Pods::ONE)),
         Stage::Stepping | Stage::Promoting if all_steps_done => {
             (new, Requirement::Serving(release.bounds.fewest.max(Pods::ONE)))
         }
-        Stage::Stepping | Stage::Promoting | Stage::Steady | Stage::Aborted => {
+        Stage::Stepping | Stage::Promoting | Stage::Aborted => {
             (stable, Requirement::Serving(Pods::ONE))
         }
     }
@@ -84,7 +86,7 @@ fn canary_goal<'a>(
     let stable = release.stable.as_deref();
     match stage {
         Stage::Initial => (new, Requirement::Serving(release.replicas)),
-        Stage::Steady => (stable, Requirement::Serving(Pods::ONE)),
+        Stage::Steady => (new, Requirement::Serving(Pods::ONE)),
         Stage::Aborted => (stable, Requirement::Nothing),
         Stage::Stepping | Stage::Promoting => {
             let wanted = split_for(release, cursor.weight(release)).canary > Pods::ZERO;

@@ -25,6 +25,9 @@ pub struct Scenario {
     /// Why it is not run again with restarts, if it is not.
     #[serde(default)]
     pub no_restarts: Option<String>,
+    /// The controller is not there in the beginning; a step starts it.
+    #[serde(default)]
+    pub starts_stopped: bool,
     /// How the controller is started.
     #[serde(default)]
     pub controller: ControllerOptions,
@@ -50,6 +53,9 @@ pub struct Recorded {
     /// Only objects whose name starts with one of these.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Only objects of these kinds.
+    #[serde(default)]
+    pub kinds: Vec<String>,
 }
 
 /// One thing that happens or must hold.

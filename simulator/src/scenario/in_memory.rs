@@ -68,7 +68,7 @@ impl InMemory {
             cluster: Arc::clone(&self.cluster),
             nth_write,
             cut,
-            cut_yet: Mutex::new(false),
+            armed: Mutex::new(false),
         }
     }
 }
@@ -171,7 +171,7 @@ pub struct Dying<'a> {
     cluster: Arc<Cluster>,
     nth_write: u64,
     cut: Cut,
-    cut_yet: Mutex<bool>,
+    armed: Mutex<bool>,
 }
 
 impl ControllerUnderTest for Dying<'_> {
@@ -180,13 +180,12 @@ impl ControllerUnderTest for Dying<'_> {
         environment: Environment,
         options: &ControllerOptions,
     ) -> Result<Running, String> {
-        let mut cut_yet = self.cut_yet.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.controller.start(environment.clone(), options)?;
-        if *cut_yet {
-            return Ok(running);
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*armed {
+            *armed = true;
+            self.cluster.disconnect(CONTROLLER, self.nth_write, self.cut);
         }
-        *cut_yet = true;
-        self.cluster.disconnect(CONTROLLER, self.nth_write, self.cut);
         let died = self.cluster.disconnected(CONTROLLER);
         let next = Environment { client: self.cluster.client(CONTROLLER), ..environment };
         let second = self.controller.prepare(next, options)?;

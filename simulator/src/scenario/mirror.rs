@@ -78,12 +78,13 @@ impl Mirror {
         self.remembered_pods.is_subset(&self.pod_uids())
     }
 
-    /// Whether every ReplicaSet has the pods that it asks for.
-    pub(super) fn all_available(&self) -> bool {
-        self.all("ReplicaSet").all(|rs| {
+    /// Whether there are so many ReplicaSets, each with the pods that it asks for.
+    pub(super) fn has_available(&self, sets: usize) -> bool {
+        let whole = self.all("ReplicaSet").filter(|rs| {
             let wanted = rs["spec"]["replicas"].as_i64().unwrap_or(0);
             rs["status"]["availableReplicas"].as_i64().unwrap_or(0) == wanted
-        })
+        });
+        whole.count() == sets
     }
 
     /// Every object.

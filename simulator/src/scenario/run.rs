@@ -68,6 +68,7 @@ pub async fn run(
         told: Vec::new(),
         running: None,
         care,
+        watching: false,
     };
     let mut failures = Vec::new();
     if let Err(failure) = runner.all(folder).await {
@@ -90,6 +91,8 @@ struct Runner<'a> {
     told: Vec<ToldEvent>,
     running: Option<Running>,
     care: Care,
+    /// Not while recorded objects are restored: what they show was another controller's doing.
+    watching: bool,
 }
 
 impl Runner<'_> {
@@ -98,7 +101,11 @@ impl Runner<'_> {
             self.apply(object.clone()).await?;
         }
         self.restore(folder).await?;
-        self.start(None)?;
+        self.drain();
+        self.watching = true;
+        if !self.scenario.starts_stopped {
+            self.start(None)?;
+        }
         for (number, step) in self.scenario.steps.iter().enumerate() {
             self.step(step)
                 .await
@@ -114,6 +121,7 @@ impl Runner<'_> {
     /// Restores recorded objects, and waits until their ReplicaSets have the pods that they had.
     async fn restore(&mut self, folder: &std::path::Path) -> Result<(), String> {
         let mut uids: BTreeMap<String, Value> = BTreeMap::new();
+        let mut sets = 0;
         for recorded in &self.scenario.recorded {
             let value = read_yaml(&folder.join(&recorded.file)).map_err(|e| e.to_string())?;
             let objects = match value["items"].as_array() {
@@ -122,13 +130,19 @@ impl Runner<'_> {
             };
             for object in objects {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                if recorded.names.is_empty() || recorded.names.iter().any(|n| name.starts_with(n)) {
+                let kind = object["kind"].as_str().unwrap_or_default();
+                let named = |names: &[String], text: &str| {
+                    names.is_empty() || names.iter().any(|n| text.starts_with(n.as_str()))
+                };
+                if named(&recorded.names, name) && named(&recorded.kinds, kind) {
+                    sets += usize::from(kind == "ReplicaSet");
                     self.restore_one(object, &mut uids).await?;
                 }
             }
         }
         let end = Instant::now() + WITHIN;
-        while !uids.is_empty() && !self.mirror.all_available() {
+        self.drain();
+        while !self.mirror.has_available(sets) {
             match tokio::time::timeout_at(end, self.changes.recv()).await {
                 Ok(Some(seen)) => self.take(&seen),
                 Ok(None) | Err(_) => return Err("recorded ReplicaSets got no pods".to_owned()),
@@ -265,7 +279,9 @@ impl Runner<'_> {
             return;
         }
         let before = self.mirror.take(seen);
-        self.watchman.look(&self.mirror, before.as_ref(), seen);
+        if self.watching {
+            self.watchman.look(&self.mirror, before.as_ref(), seen);
+        }
     }
 
     fn drain(&mut self) {

@@ -78,7 +78,9 @@ impl Directions {
         before: Option<&Value>,
         seen: &Seen,
     ) -> Option<Breach> {
-        if before.and_then(selected_hash) == selected_hash(&seen.object) || seen.deleted {
+        // A hash that is taken away is somebody else's doing, or a Service that is let go.
+        let selected = selected_hash(&seen.object).filter(|_| !seen.deleted)?;
+        if before.and_then(selected_hash) == Some(selected) {
             return None;
         }
         let service = name(&seen.object);

@@ -14,9 +14,8 @@ pub(super) fn no_resurrection(
     let status = &rollout["status"];
     // The controller has taken note of the abort; before that its writes may be under way.
     // A full promotion that is asked for afterwards takes it back.
-    let aborted = status["abort"] == true
-        && !status["abortedAt"].is_null()
-        && status["promoteFull"] != true;
+    let aborted =
+        status["abort"] == true && !status["abortedAt"].is_null() && status["promoteFull"] != true;
     let was = before.map_or(0, desired);
     let current = status["currentPodHash"].as_str() == Some(hash(&seen.object));
     let stable = status["stableRS"].as_str() == Some(hash(&seen.object));
