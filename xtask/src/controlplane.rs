@@ -65,6 +65,7 @@ fn down(standing: &Standing) -> Outcome {
 }
 
 fn serve(standing: &Standing) -> Outcome {
+    Standing::detach();
     Runtime::new()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let stop = async move {

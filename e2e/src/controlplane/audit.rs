@@ -149,7 +149,7 @@ impl AuditLog {
     }
 
     /// The requests of `user` so far, in the order of their ends. What was answered just before
-    /// may be missing; see [`Self::settle`].
+    /// may be missing; see [`settle_audit`](super::ControlPlane::settle_audit).
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::AuditLine`] if the log cannot be read.

@@ -9,8 +9,8 @@ use kube::{Api, Client};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::Error;
 use super::wait::wait_for;
+use super::{Error, POLL_EVERY, get};
 
 /// How long the API server may take to serve a new definition.
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
@@ -37,9 +37,33 @@ pub(crate) async fn apply(client: &Client, folder: &Path) -> Result<Vec<String>,
         }
     }
     for name in &names {
-        wait_for(&api, name, SERVED_WITHIN, |crd| is_established(crd).then_some(())).await?;
+        let crd =
+            wait_for(&api, name, SERVED_WITHIN, |crd| is_established(crd).then(|| crd.clone()));
+        wait_until_served(client, &crd.await?).await?;
     }
     Ok(names)
+}
+
+/// "Established" is said a moment before the API server answers for the new resource.
+async fn wait_until_served(client: &Client, crd: &CustomResourceDefinition) -> Result<(), Error> {
+    let spec = &crd.spec;
+    for version in spec.versions.iter().filter(|version| version.served) {
+        let path = format!("/apis/{}/{}/{}?limit=1", spec.group, version.name, spec.names.plural);
+        let served = async {
+            loop {
+                match get(client, &path).await {
+                    Ok(_) => return Ok(()),
+                    Err(kube::Error::Api(status)) if matches!(status.code, 404 | 503) => {}
+                    Err(error) => return Err(Error::api(format!("asking for {path}"))(error)),
+                }
+                tokio::time::sleep(POLL_EVERY).await;
+            }
+        };
+        tokio::time::timeout(SERVED_WITHIN, served).await.unwrap_or_else(|_| {
+            Err(Error::NotServed { path: path.clone(), waited: SERVED_WITHIN })
+        })?;
+    }
+    Ok(())
 }
 
 fn is_established(crd: &CustomResourceDefinition) -> bool {

@@ -142,6 +142,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A definition was accepted, but its resource is not there.
+    #[error("{path} was not served {waited:?} after its CustomResourceDefinition was established")]
+    NotServed {
+        /// The path that was asked for.
+        path: String,
+        /// For how long.
+        waited: Duration,
+    },
     /// The folder for things that outlive a run is unknown.
     #[error("cannot tell where to cache: set HOME, XDG_CACHE_HOME or SLUICE_CACHE")]
     NoCacheFolder,

@@ -46,7 +46,13 @@ impl Standing {
     /// The one of this user, in the cache folder.
     #[must_use]
     pub fn new(search: &Search) -> Self {
-        Self { folder: search.cache.join("standing") }
+        Self::in_folder(&search.cache.join("standing"))
+    }
+
+    /// One that is found by the files in `folder`, which need not exist yet.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     fn lock_file(&self) -> PathBuf {
@@ -134,6 +140,12 @@ impl Standing {
         crds::apply(&client, folder).await
     }
 
+    /// Takes this process away from its terminal, whose end would end an owner too.
+    pub fn detach() {
+        // Fails if that is so already.
+        let _ = setsid();
+    }
+
     /// Is the owner: starts a control plane and keeps it until `stop` ends, or a program of it
     /// does. Returns at once, without a control plane, if there is an owner already.
     ///
@@ -144,8 +156,6 @@ impl Standing {
         options: Options,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        // Away from the terminal, whose end would end this too. Fails if that is so already.
-        let _ = setsid();
         std::fs::create_dir_all(&self.folder).map_err(Error::io("create", &self.folder))?;
         let path = self.lock_file();
         let mut lock = File::options()
