@@ -15,6 +15,7 @@ mod faults;
 mod kinds;
 mod names;
 mod random;
+pub mod replay;
 mod schema;
 mod selector;
 mod state;
