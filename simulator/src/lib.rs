@@ -15,6 +15,7 @@ mod faults;
 mod kinds;
 mod names;
 mod random;
+pub mod replay;
 pub mod scenario;
 mod schema;
 mod selector;
