@@ -2,5 +2,7 @@
 
 pub mod controlplane;
 pub mod end_state;
+pub mod on_control_plane;
+pub mod rbac;
 pub mod scenarios;
 pub mod under_test;

@@ -54,13 +54,18 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The folder of the CRDs.
+pub fn crds_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds")
+}
+
 /// The CRDs of `manifests/crds`.
 ///
 /// # Errors
 ///
 /// A file that cannot be read.
 pub fn crds() -> Result<Vec<Value>, CannotRead> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
+    let folder = crds_folder();
     let mut files = Vec::new();
     collect(&folder, &mut files).map_err(|source| CannotRead::File { path: folder, source })?;
     files.sort();

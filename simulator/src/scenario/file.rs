@@ -318,6 +318,23 @@ impl Scenario {
     }
 }
 
+/// Reads the YAML documents of a file as JSON.
+///
+/// # Errors
+///
+/// Says which file is not YAML, and why.
+pub fn read_yaml_documents(path: &Path) -> Result<Vec<Value>, CannotRead> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| CannotRead::File { path: path.to_owned(), source })?;
+    serde_yaml_ng::Deserializer::from_str(&text)
+        .map(|document| {
+            Value::deserialize(document)
+                .map_err(|source| CannotRead::Yaml { path: path.to_owned(), source })
+        })
+        .filter(|value| !matches!(value, Ok(Value::Null)))
+        .collect()
+}
+
 /// Reads one YAML document as JSON.
 ///
 /// # Errors

@@ -13,7 +13,9 @@ mod run;
 pub use backend::{
     Backend, ControllerUnderTest, Environment, Pending, Running, Start, Write, tally,
 };
-pub use file::{CannotRead, ControllerOptions, Refuse, Scenario, Span, read_yaml};
+pub use file::{
+    CannotRead, ControllerOptions, Refuse, Scenario, Span, read_yaml, read_yaml_documents,
+};
 pub use in_memory::{Dying, InMemory};
 pub use mirror::Seen;
 pub use promises::Breach;

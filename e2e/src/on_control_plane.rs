@@ -1,0 +1,224 @@
+//! Scenarios on a real control plane: each in a namespace of its own, the controller under the Role
+//! of `manifests/namespace-install.yaml`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::StreamExt;
+use kube::core::params::{PostParams, WatchParams};
+use kube::core::request::Request as ApiRequest;
+use kube::core::{DynamicObject, WatchEvent};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use sluice_simulator::scenario::{
+    Backend, Environment, Pending, Refuse, Seen, Write, path, read_yaml_documents,
+};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::controlplane::{ADMIN, ControlPlane, Namespace, OPERATOR, Request};
+
+/// The kinds that a scenario looks at.
+const KINDS: [&str; 5] = ["Rollout", "ReplicaSet", "Service", "Pod", "Event"];
+/// How long a change is held back so that earlier ones of other watches are shown before it.
+const HOLD: Duration = Duration::from_millis(250);
+
+/// One scenario's part of a control plane.
+pub struct OnControlPlane {
+    plane: Arc<ControlPlane>,
+    namespace: Namespace,
+    client: Client,
+    controller: Client,
+    seed: u64,
+}
+
+impl OnControlPlane {
+    /// A namespace with the controller's Role in it.
+    ///
+    /// # Errors
+    ///
+    /// Says what the API server refused.
+    pub async fn new(plane: Arc<ControlPlane>, name: &str, seed: u64) -> Result<Self, String> {
+        let text = |e: &dyn std::fmt::Display| e.to_string();
+        let client = plane.client(ADMIN).map_err(|e| text(&e))?;
+        let controller = without_retries(&plane, OPERATOR).await?;
+        let namespace = plane.namespace(name).await.map_err(|e| text(&e))?;
+        for mut object in role_objects()? {
+            object["metadata"]["namespace"] = Value::from(namespace.name());
+            if let Some(subject) = object.pointer_mut("/subjects/0") {
+                // The controller is the same user in every namespace.
+                subject["namespace"] = Value::from("argo-rollouts");
+            }
+            let kind = object["kind"].as_str().unwrap_or_default();
+            let plural = if kind == "Role" { "roles" } else { "rolebindings" };
+            let path = format!(
+                "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/{plural}",
+                namespace.name()
+            );
+            let body = object.to_string().into_bytes();
+            let request =
+                ApiRequest::new(path).create(&PostParams::default(), body).map_err(|e| text(&e))?;
+            client.request::<Value>(request).await.map_err(|e| text(&e))?;
+        }
+        Ok(Self { plane, namespace, client, controller, seed })
+    }
+
+    /// The controller's requests in this namespace.
+    pub fn requests(&self) -> Vec<Request> {
+        let mine = |r: &Request| r.user == OPERATOR && r.namespace == self.namespace.name();
+        self.plane.audit().and_then(|log| log.select(mine)).unwrap_or_default()
+    }
+}
+
+/// A client as the controller's binary sets it up.
+///
+/// # Errors
+///
+/// Says why there is none.
+pub async fn without_retries(plane: &ControlPlane, user: &str) -> Result<Client, String> {
+    let file = plane.kubeconfig(user).map_err(|e| e.to_string())?;
+    let kubeconfig = kube::config::Kubeconfig::read_from(file).map_err(|e| e.to_string())?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &Default::default())
+        .await
+        .map_err(|e| e.to_string())?;
+    config.default_retry = false;
+    Client::try_from(config).map_err(|e| e.to_string())
+}
+
+/// Role and RoleBinding of the installation for one namespace.
+fn role_objects() -> Result<Vec<Value>, String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/namespace-install.yaml");
+    let objects = read_yaml_documents(&file).map_err(|e| e.to_string())?;
+    let of_rbac = |o: &Value| matches!(o["kind"].as_str(), Some("Role" | "RoleBinding"));
+    Ok(objects.into_iter().filter(of_rbac).collect())
+}
+
+impl Backend for OnControlPlane {
+    fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    fn namespace(&self) -> String {
+        self.namespace.name().to_owned()
+    }
+
+    fn environment(&self) -> Environment {
+        Environment {
+            client: self.controller.clone(),
+            now: Arc::new(Utc::now),
+            namespace: self.namespace(),
+            seed: self.seed,
+        }
+    }
+
+    fn changes(&self) -> Pending<'_, mpsc::UnboundedReceiver<Seen>> {
+        Box::pin(async move {
+            let (raw_in, raw_out) = mpsc::unbounded_channel();
+            for kind in KINDS {
+                let client = self.client.clone();
+                let path = path(kind, self.namespace.name());
+                tokio::spawn(watch(client, kind, path, raw_in.clone()));
+            }
+            let (sender, receiver) = mpsc::unbounded_channel();
+            tokio::spawn(in_order(raw_out, sender));
+            receiver
+        })
+    }
+
+    fn writes(&self) -> Vec<Write> {
+        let is_write = |r: &Request| {
+            matches!(r.verb.as_str(), "create" | "update" | "patch" | "delete")
+                && r.resource != "events"
+                && r.resource != "leases"
+        };
+        let requests = self.requests();
+        let writes = requests.iter().filter(|r| is_write(r));
+        writes
+            .map(|r| Write {
+                verb: r.verb.clone(),
+                resource: r.resource_path(),
+                name: r.name.clone(),
+                code: r.code,
+            })
+            .collect()
+    }
+
+    fn refuse(&self, _: &Refuse) -> Result<(), String> {
+        Err("a real API server refuses nothing on demand: mark the scenario only-simulator".into())
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::from_millis(2500)
+    }
+}
+
+/// Watches one kind from the beginning; a watch that ends is taken up where it ended.
+async fn watch(
+    client: Client,
+    kind: &'static str,
+    path: String,
+    to: mpsc::UnboundedSender<(u64, Seen)>,
+) {
+    let mut version = "0".to_owned();
+    loop {
+        let params = WatchParams::default();
+        let Ok(request) = ApiRequest::new(path.clone()).watch(&params, &version) else { return };
+        let Ok(stream) = client.request_events::<DynamicObject>(request).await else {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        };
+        let mut stream = std::pin::pin!(stream);
+        while let Some(Ok(event)) = stream.next().await {
+            let (object, deleted) = match event {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, false),
+                WatchEvent::Deleted(object) => (object, true),
+                WatchEvent::Bookmark(bookmark) => {
+                    version = bookmark.metadata.resource_version;
+                    continue;
+                }
+                WatchEvent::Error(_) => break,
+            };
+            version = object.metadata.resource_version.clone().unwrap_or_default();
+            let number = version.parse().unwrap_or(0);
+            let mut object = json!(object);
+            object["kind"] = Value::from(kind);
+            if to.send((number, Seen { object, deleted })).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Merges watches into the order of versions: each change waits for stragglers.
+async fn in_order(mut from: mpsc::UnboundedReceiver<(u64, Seen)>, to: mpsc::UnboundedSender<Seen>) {
+    let mut held: BTreeMap<u64, (Instant, Seen)> = BTreeMap::new();
+    loop {
+        let due = held.values().map(|(arrived, _)| *arrived + HOLD).min();
+        let arrival = async {
+            match due {
+                Some(due) => tokio::time::timeout_at(due, from.recv()).await.ok(),
+                None => Some(from.recv().await),
+            }
+        };
+        match arrival.await {
+            Some(Some((version, seen))) => {
+                held.insert(version, (Instant::now(), seen));
+            }
+            Some(None) => return,
+            None => {
+                let now = Instant::now();
+                let ripe = held.iter().filter(|(_, (arrived, _))| *arrived + HOLD <= now);
+                let Some(last) = ripe.map(|(version, _)| *version).max() else { continue };
+                let later = held.split_off(&(last + 1));
+                for (_, seen) in std::mem::replace(&mut held, later).into_values() {
+                    if to.send(seen).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

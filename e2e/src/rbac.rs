@@ -1,0 +1,87 @@
+//! What the installation lets the controller do.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use sluice_simulator::scenario::read_yaml_documents;
+
+/// API group, resource with its subresource, verb.
+pub type Grant = (String, String, String);
+
+/// Grants that scenarios do not show, and why they are there.
+const EXCUSED: [(&str, &str, &str); 4] = [
+    // API servers with OwnerReferencesPermissionEnforcement ask for it; the one of the tests does not.
+    ("argoproj.io", "rollouts/finalizers", "update"),
+    // One GET decides where a watch does not show an own write for two seconds.
+    ("argoproj.io", "rollouts", "get"),
+    ("apps", "replicasets", "get"),
+    ("", "services", "get"),
+];
+
+/// What the Role of `manifests/namespace-install.yaml` grants.
+///
+/// # Errors
+///
+/// When the file is not there or has no Role.
+pub fn granted() -> Result<BTreeSet<Grant>, String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/namespace-install.yaml");
+    let objects = read_yaml_documents(&file).map_err(|e| e.to_string())?;
+    let role = objects.iter().find(|o| o["kind"] == "Role");
+    let role = role.ok_or_else(|| format!("{} has no Role", file.display()))?;
+    Ok(grants(role))
+}
+
+/// What a Role or ClusterRole grants.
+pub fn grants(role: &Value) -> BTreeSet<Grant> {
+    let texts = |rule: &Value, field: &str| -> Vec<String> {
+        let all = rule[field].as_array().into_iter().flatten();
+        all.filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    let mut out = BTreeSet::new();
+    for rule in role["rules"].as_array().into_iter().flatten() {
+        for group in texts(rule, "apiGroups") {
+            for resource in texts(rule, "resources") {
+                for verb in texts(rule, "verbs") {
+                    out.insert((group.clone(), resource.clone(), verb));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Those of the grants that nothing excuses.
+pub fn not_excused(unused: &BTreeSet<Grant>) -> BTreeSet<Grant> {
+    let excused = |grant: &Grant| {
+        EXCUSED.iter().any(|(g, r, v)| (*g, *r, *v) == (&grant.0, &grant.1, &grant.2))
+    };
+    unused.iter().filter(|grant| !excused(grant)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_installations_grant_the_same() -> Result<(), String> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/install.yaml");
+        let objects = read_yaml_documents(&file).map_err(|e| e.to_string())?;
+        let named = |o: &&Value| {
+            matches!(o["kind"].as_str(), Some("ClusterRole" | "Role"))
+                && o["metadata"]["name"] == "argo-rollouts"
+        };
+        let whole: BTreeSet<Grant> = objects.iter().filter(named).flat_map(grants).collect();
+        assert_eq!(whole, granted()?);
+        Ok(())
+    }
+
+    #[test]
+    fn secrets_are_not_read_and_nothing_is_a_wildcard() -> Result<(), String> {
+        for (group, resource, verb) in granted()? {
+            assert!(group != "*" && resource != "*" && verb != "*");
+            assert!(resource != "secrets" || verb == "get");
+        }
+        Ok(())
+    }
+}
