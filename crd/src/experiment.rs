@@ -70,7 +70,7 @@ pub struct TemplateSpec {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub min_ready_seconds: i32,
     /// Which pods belong to it: matches the labels of the template, and no other version's pods.
-    #[schemars(required)]
+    #[schemars(with = "LabelSelector")]
     pub selector: Option<LabelSelector>,
     /// Its pod template.
     pub template: Raw<PodTemplateSpec>,

@@ -10,6 +10,7 @@ pub mod experiment;
 mod go_order;
 pub mod identity;
 pub mod int_or_percent;
+pub mod manifest;
 pub mod observed_generation;
 mod omit;
 mod open_enum;

@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask VERB`. One module a verb.
 
 mod controlplane;
+mod crds;
 
 use std::process::ExitCode;
 
@@ -21,11 +22,14 @@ enum Verb {
     /// A real Kubernetes control plane on this machine, with no container
     #[command(subcommand)]
     Controlplane(controlplane::Verb),
+    /// Write the CustomResourceDefinitions in manifests/crds from the types in crd/
+    Crds(crds::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Controlplane(verb) => controlplane::run(verb),
+        Verb::Crds(arguments) => crds::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

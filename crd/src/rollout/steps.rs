@@ -96,7 +96,7 @@ pub struct HeaderRoutingMatch {
     /// Name of the header.
     pub header_name: String,
     /// What its value has to be.
-    #[schemars(required)]
+    #[schemars(with = "StringMatch")]
     pub header_value: Option<StringMatch>,
 }
 

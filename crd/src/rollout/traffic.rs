@@ -257,10 +257,10 @@ pub struct AppMeshVirtualService {
 #[serde(rename_all = "camelCase")]
 pub struct AppMeshVirtualNodeGroup {
     /// The VirtualNode of the new version.
-    #[schemars(required)]
+    #[schemars(with = "AppMeshVirtualNodeReference")]
     pub canary_virtual_node_ref: Option<AppMeshVirtualNodeReference>,
     /// The VirtualNode of the stable version.
-    #[schemars(required)]
+    #[schemars(with = "AppMeshVirtualNodeReference")]
     pub stable_virtual_node_ref: Option<AppMeshVirtualNodeReference>,
 }
 

@@ -8,7 +8,8 @@ use sluice_crd::rollout::{CanaryStep, Rollout, RolloutExperimentStep, RolloutExp
 
 #[test]
 fn recorded_vectors() {
-    let rows = include_str!("data/hashes.tsv").lines().filter(|line| line.starts_with("steps\t"));
+    let rows =
+        include_str!("../data/hashes.tsv").lines().filter(|line| line.starts_with("steps\t"));
     let mut count = 0;
     for row in rows {
         let columns: Vec<&str> = row.split('\t').collect();
@@ -21,7 +22,8 @@ fn recorded_vectors() {
 
 #[test]
 fn recorded_statuses() {
-    let list: Value = serde_yaml_ng::from_str(include_str!("data/recorded/rollouts.yaml")).unwrap();
+    let list: Value =
+        serde_yaml_ng::from_str(include_str!("../data/recorded/rollouts.yaml")).unwrap();
     let mut canaries = 0;
     for item in list["items"].as_array().unwrap() {
         let rollout: Rollout = serde_json::from_value(item.clone()).unwrap();
