@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::audit::{CONTROLLERS, RequestRecord};
 use crate::kinds::{GroupResource, Kind};
 use crate::state::State;
-use crate::status_error::StatusError;
+use crate::status_error::{FieldError, StatusError};
 use route::{Route, Target};
 use watch::Opening;
 
@@ -103,6 +103,20 @@ impl Call {
 
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.query.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Checks the parameters that every write has.
+    ///
+    /// # Errors
+    /// 422 about the options, whose kind is given.
+    fn check_options(&self, options: &str) -> Result<(), StatusError> {
+        let validation = self.parameter("fieldValidation");
+        if matches!(validation, "" | "Ignore" | "Warn" | "Strict") {
+            return Ok(());
+        }
+        let allowed = ["", "Ignore", "Strict", "Warn"].map(str::to_owned);
+        let error = FieldError::not_supported("fieldValidation", &validation.into(), &allowed);
+        Err(StatusError::invalid("meta.k8s.io", options, "", &[error]))
     }
 
     fn is_dry_run(&self) -> bool {
