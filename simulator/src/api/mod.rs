@@ -240,6 +240,9 @@ impl State {
 
 /// The audit record of a call, its time and code still open.
 pub(crate) fn record_of(call: &Call, body: Option<Value>) -> RequestRecord {
+    // The path of a create does not name the object; its body may.
+    let named = body.as_ref().and_then(|body| body["metadata"]["name"].as_str());
+    let name = if call.name.is_empty() { named.unwrap_or_default() } else { &call.name };
     RequestRecord {
         at: chrono::DateTime::UNIX_EPOCH,
         user: call.user.clone(),
@@ -248,7 +251,7 @@ pub(crate) fn record_of(call: &Call, body: Option<Value>) -> RequestRecord {
         resource: call.resource().resource.clone(),
         subresource: call.subresource.name().to_owned(),
         namespace: call.namespace.clone(),
-        name: call.name.clone(),
+        name: name.to_owned(),
         code: 0,
         body,
         changed: false,
