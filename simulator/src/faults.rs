@@ -119,6 +119,7 @@ impl Faults {
         if is_write(&request.verb) {
             self.judge_deaths(request, &mut verdict);
         }
+        let mut struck = false;
         for rule in &mut self.rules {
             if !rule.matcher.matches(request) {
                 continue;
@@ -128,6 +129,11 @@ impl Faults {
                 continue;
             }
             rule.times -= 1;
+            // Every rule counts every request; where two strike at once the first one shows.
+            if struck {
+                continue;
+            }
+            struck = true;
             match &rule.fault {
                 Fault::Status { code, reason } => {
                     let message = format!("injected fault: {reason}");
@@ -143,7 +149,6 @@ impl Faults {
                     verdict.reply = false;
                 }
             }
-            break;
         }
         self.rules.retain(|rule| rule.times > 0);
         verdict

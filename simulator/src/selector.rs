@@ -51,11 +51,8 @@ impl LabelSelector {
     /// # Errors
     /// 400 BadRequest in kube-apiserver's words.
     pub(crate) fn parse(text: &str) -> Result<LabelSelector, StatusError> {
-        // The prefix is that of the query parameter's conversion.
-        let requirements = Parser::new(text).parse().map_err(|problem| {
-            StatusError::bad_request(format!("unable to parse requirement: {problem}"))
-        });
-        Ok(LabelSelector { requirements: requirements? })
+        let requirements = Parser::new(text).parse().map_err(StatusError::bad_request)?;
+        Ok(LabelSelector { requirements })
     }
 
     /// Reads a `metav1.LabelSelector`. Unknown operators select nothing, as validation has refused
@@ -201,7 +198,10 @@ impl Parser {
                     ));
                 }
             }
-            requirements.push(self.requirement()?);
+            let requirement = self
+                .requirement()
+                .map_err(|problem| format!("unable to parse requirement: {problem}"))?;
+            requirements.push(requirement);
             match self.take() {
                 Token::End => break,
                 Token::Symbol(",") => match self.peek() {
@@ -323,12 +323,16 @@ pub(crate) struct FieldSelector {
 }
 
 impl FieldSelector {
-    /// Parses the `fieldSelector` query parameter for a kind that offers `supported` fields.
-    /// `custom` kinds have another wording for fields that they do not know.
+    /// Parses the `fieldSelector` query parameter for a kind that offers `supported` fields;
+    /// `refusal` words the refusal of another one.
     ///
     /// # Errors
     /// 400 BadRequest in kube-apiserver's words.
-    pub(crate) fn parse(text: &str, supported: &[&str], custom: bool) -> Result<Self, StatusError> {
+    pub(crate) fn parse(
+        text: &str,
+        supported: &[&str],
+        refusal: impl Fn(&str) -> String,
+    ) -> Result<Self, StatusError> {
         let mut terms = Vec::new();
         let mut parts: Vec<&str> = text.split(',').filter(|part| !part.is_empty()).collect();
         parts.sort_unstable();
@@ -345,14 +349,7 @@ impl FieldSelector {
                 )));
             };
             if !supported.contains(&field) {
-                return Err(StatusError::bad_request(if custom {
-                    format!("field label not supported: {field}")
-                } else {
-                    format!(
-                        "\"{field}\" is not a known field selector: only \"metadata.name\", \
-                         \"metadata.namespace\""
-                    )
-                }));
+                return Err(StatusError::bad_request(refusal(field)));
             }
             terms.push((field.to_owned(), equal, value.to_owned()));
         }
@@ -439,12 +436,12 @@ mod tests {
     #[test]
     fn field_selectors() {
         let supported = ["metadata.name", "metadata.namespace"];
-        let parse = |text| FieldSelector::parse(text, &supported, true);
+        let parse = |text| FieldSelector::parse(text, &supported, |field| format!("no {field}"));
         let web = json!({"metadata": {"name": "web", "namespace": "x"}});
         assert!(parse("metadata.name=web,metadata.namespace!=y").unwrap().matches(&web));
         assert!(!parse("metadata.name!=web").unwrap().matches(&web));
         assert!(parse("metadata.name==web").unwrap().matches(&web));
-        assert_eq!(parse("spec.x=1").unwrap_err().message, "field label not supported: spec.x");
+        assert_eq!(parse("spec.x=1").unwrap_err().message, "no spec.x");
         assert_eq!(parse("what").unwrap_err().code, 400);
     }
 }

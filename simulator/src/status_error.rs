@@ -51,6 +51,31 @@ impl FieldError {
         FieldError::new("FieldValueInvalid", field, body)
     }
 
+    /// As [`FieldError::invalid`], with the value as text: where its order of fields matters.
+    pub(crate) fn invalid_text(field: impl Into<String>, value: &str, detail: &str) -> FieldError {
+        let body = with_detail(&format!("Invalid value: {value}"), detail);
+        FieldError::new("FieldValueInvalid", field, body)
+    }
+
+    /// Said of objects with other problems, whose CEL rules were therefore not checked.
+    pub(crate) fn rules_not_checked() -> FieldError {
+        let detail = "some validation rules were not checked because the object was invalid; \
+                      correct the existing errors to complete validation";
+        FieldError::invalid("<nil>", &Value::Null, detail)
+    }
+
+    /// Whether CEL rules are not checked for an object that has this problem.
+    pub(crate) fn blocks_rules(&self) -> bool {
+        matches!(
+            self.reason,
+            "FieldValueNotSupported"
+                | "FieldValueRequired"
+                | "FieldValueTooLong"
+                | "FieldValueTooMany"
+                | "FieldValueTypeInvalid"
+        )
+    }
+
     pub(crate) fn type_invalid(
         field: impl Into<String>,
         value: &Value,
@@ -145,10 +170,20 @@ impl StatusError {
         StatusError::new(404, "NotFound", message, named(resource, name))
     }
 
-    /// The path leads nowhere.
+    /// The path leads nowhere: the server does not even answer in JSON.
     pub(crate) fn no_such_path() -> StatusError {
+        StatusError::new(404, "", "404 page not found\n".to_owned(), Value::Null)
+    }
+
+    /// The resource is served, but has no such part.
+    pub(crate) fn no_such_resource() -> StatusError {
         let message = "the server could not find the requested resource".to_owned();
         StatusError::new(404, "NotFound", message, json!({}))
+    }
+
+    /// Whether the body is the bare message.
+    pub(crate) fn is_plain_text(&self) -> bool {
+        self.code == 404 && self.reason.is_empty()
     }
 
     pub(crate) fn already_exists(resource: &GroupResource, name: &str) -> StatusError {
@@ -252,9 +287,9 @@ impl StatusError {
         StatusError::new(500, "InternalError", message, details)
     }
 
-    /// A resourceVersion that is not a number.
-    pub(crate) fn invalid_resource_version(_text: &str, problem: &str) -> StatusError {
-        StatusError::bad_request(format!("invalid resource version: {problem}"))
+    /// A failure that the server did not foresee: no reason, no details.
+    pub(crate) fn unforeseen(message: impl Into<String>) -> StatusError {
+        StatusError::new(500, "", message.into(), Value::Null)
     }
 
     /// The resourceVersion asked for lies in the future.

@@ -87,16 +87,9 @@ impl Connection {
         pass(there).await;
         self.alive()?;
         let answer = self.serve(&parts, body);
-        let answer = match answer {
-            Some(answer) => answer,
-            // The reply is lost: the client waits for it in vain until the connection breaks.
-            None => {
-                pass(back).await;
-                return Err(self.lost());
-            }
-        };
         pass(back).await;
-        Ok(self.respond(answer))
+        // Without an answer the client has waited in vain until the connection broke.
+        answer.map(|answer| self.respond(answer)).ok_or_else(|| self.lost())
     }
 
     /// What the server answers; none if the answer does not arrive.
@@ -141,7 +134,8 @@ impl Connection {
                 (code, Bytes::from(object.to_string()), warnings)
             }
             Ok(Reply::Watch(opening)) => return json_response(200, self.events(opening)),
-            Err(error) => (error.code, Bytes::from(error.to_status().to_string()), Vec::new()),
+            Err(error) if error.is_plain_text() => (error.code, Bytes::from(error.message), vec![]),
+            Err(error) => (error.code, Bytes::from(error.to_status().to_string()), vec![]),
         };
         let full = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         let mut response = json_response(code, full);

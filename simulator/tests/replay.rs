@@ -32,7 +32,7 @@ fn recordings() -> Vec<(String, Recording)> {
 
 async fn send(client: &kube::Client, request: ReplayRequest) -> kube::Result<ReplayResponse> {
     let (parts, body) = request.into_parts();
-    let request = http::Request::from_parts(parts, Body::from(Bytes::from(body)));
+    let request = http::Request::from_parts(parts, Body::from(body));
     let (parts, body) = client.send(request).await?.into_parts();
     Ok(http::Response::from_parts(parts, body.collect().await?.to_bytes()))
 }

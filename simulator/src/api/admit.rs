@@ -67,6 +67,7 @@ pub(super) fn admit(
         metadata.remove("selfLink");
     }
     if kind.custom {
+        whole_numbers(&mut object);
         if let Some(metadata) = object.get_mut("metadata").map(Value::take) {
             let mut unknown_metadata = Vec::new();
             let decoded = builtin::decode(metadata, &metadata_schema(), &mut unknown_metadata)
@@ -102,6 +103,23 @@ fn metadata_schema() -> Arc<Schema> {
     let pods = builtin_kinds().get(&GroupResource::new("", "pods")).cloned();
     let schema = pods.and_then(|kind| kind.schema.properties.get("metadata").cloned());
     schema.unwrap_or_default()
+}
+
+/// Go writes numbers without a fraction as integers.
+fn whole_numbers(value: &mut Value) {
+    /// Beyond this a float need not be a whole number that it stands for.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < EXACT_MAX);
+            if let Some(float) = float {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The root of an object, as a path.

@@ -39,11 +39,8 @@ pub(super) fn object(call: &Call) -> Result<Value, StatusError> {
         // Without a content type the body counts as JSON.
         "" | JSON => {}
         _ => {
-            let accepted: &[&str] = match call.kind.custom {
-                true => &[JSON, YAML],
-                false => &[JSON, YAML, "application/vnd.kubernetes.protobuf"],
-            };
-            return Err(StatusError::unsupported_media_type(accepted));
+            let protobuf = "application/vnd.kubernetes.protobuf";
+            return Err(StatusError::unsupported_media_type(&[JSON, YAML, protobuf]));
         }
     }
     serde_json::from_slice(bytes(call)).map_err(|error| {
@@ -77,12 +74,12 @@ pub(super) fn patch(call: &Call) -> Result<PatchBody, StatusError> {
 /// The options in the body of a delete; an object without fields if there is none.
 ///
 /// # Errors
-/// 400 for broken JSON.
+/// 500 for broken JSON: nobody foresaw it.
 pub(super) fn delete_options(call: &Call) -> Result<Value, StatusError> {
     match &call.payload {
         Payload::Json(value) => Ok(value.clone()),
         _ if bytes(call).is_empty() => Ok(Value::Object(serde_json::Map::new())),
-        _ => object(call),
+        _ => object(call).map_err(|error| StatusError::unforeseen(error.message)),
     }
 }
 

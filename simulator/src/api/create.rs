@@ -30,15 +30,16 @@ pub(super) fn create_object(
     submitted: Value,
 ) -> Result<Reply, StatusError> {
     let kind = call.kind.clone();
-    check_kind(&kind, &submitted)?;
+    call.check_options("CreateOptions")?;
+    check_kind(state, call, &submitted)?;
     let field_validation = FieldValidation::of(call.parameter("fieldValidation"));
     let (mut object, warnings) =
         admit(&kind, submitted, field_validation).map_err(|misfit| undecodable(&kind, &misfit))?;
-    metadata::settle_place(&kind, &mut object, &call.namespace, &call.name)?;
+    metadata::settle_place(&kind, &mut object, &call.namespace, "")?;
     check_namespace(state, &kind, &object)?;
     if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty()) {
         let message = "resourceVersion should not be set on objects to be created";
-        return Err(StatusError::plain(500, "", message));
+        return Err(StatusError::unforeseen(message));
     }
     fill_system_fields(state, &kind, &mut object);
     let errors = problems(&kind, &object);
@@ -71,40 +72,87 @@ pub(super) fn create_object(
 /// Makes sure that the body is an object of the kind that the path names.
 ///
 /// # Errors
-/// 400 in the server's words.
-pub(super) fn check_kind(kind: &Kind, object: &Value) -> Result<(), StatusError> {
-    let wanted = (kind.api_version(), kind.kind.as_str());
+/// 400 or 422 in the server's words.
+pub(super) fn check_kind(state: &State, call: &Call, object: &Value) -> Result<(), StatusError> {
+    let kind = &call.kind;
     if !object.is_object() {
-        let found = match object {
-            Value::Array(_) => "array",
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "bool",
-            Value::Null | Value::Object(_) => "null",
+        return Err(StatusError::bad_request(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of \
+             type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+             \"json:\\\"kind,omitempty\\\"\" }",
+        ));
+    }
+    let text = |field: &str| object[field].as_str().filter(|text| !text.is_empty());
+    let (version, name) = (text("apiVersion"), text("kind"));
+    let wanted = kind.api_version();
+    if !kind.custom {
+        // What is left out is what the path says.
+        let (version, name) = (version.unwrap_or(&wanted), name.unwrap_or(&kind.kind));
+        if version == wanted && name == kind.kind {
+            return Ok(());
+        }
+        return Err(other_builtin(state, kind, version, name));
+    }
+    let Some(name) = name else {
+        let body = object.to_string();
+        let short = match body.char_indices().nth(SUMMARY_LENGTH) {
+            Some((end, _)) => format!("{} ...", &body[..end]),
+            None => body.clone(),
         };
         return Err(StatusError::bad_request(format!(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go \
-             value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind \
-             string \"json:\\\"kind,omitempty\\\"\" }}"
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in \
+             '{body}' ({short})",
+            kind.kind
         )));
-    }
-    let found_version = object["apiVersion"].as_str().unwrap_or(&wanted.0);
-    let found_kind = object["kind"].as_str().unwrap_or(wanted.1);
-    if kind.custom && object["kind"].is_null() {
-        let message = format!("Object 'Kind' is missing in '{object}'");
-        return Err(undecodable(kind, &Misfit::Decoding(message)));
-    }
-    if found_version != wanted.0 || found_kind != wanted.1 {
-        let (version, kind_name) = (&kind.version, &kind.kind);
+    };
+    let version = version.unwrap_or_default();
+    if version != wanted {
         return Err(StatusError::bad_request(format!(
-            "{kind_name} in version {} cannot be handled as a {kind_name}: no kind {} is \
-             registered for version {} in scheme",
-            go_quote(version),
-            go_quote(found_kind),
-            go_quote(found_version)
+            "the API version in the data ({version}) does not match the expected API version \
+             ({wanted})"
         )));
+    }
+    if name != kind.kind {
+        let error = FieldError::invalid("kind", &name.into(), &format!("must be {}", kind.kind));
+        let object_name = object["metadata"]["name"].as_str().unwrap_or_default();
+        return Err(StatusError::invalid(&kind.resource.group, name, object_name, &[error]));
     }
     Ok(())
+}
+
+/// How much of a body the server repeats.
+const SUMMARY_LENGTH: usize = 30;
+
+/// Refuses an object of another built-in kind, or of none that is known.
+fn other_builtin(state: &State, kind: &Kind, version: &str, name: &str) -> StatusError {
+    let package = |group: &str| match group {
+        "" => "core".to_owned(),
+        group => group.split('.').next().unwrap_or(group).to_owned(),
+    };
+    let known = state
+        .kinds
+        .values()
+        .any(|other| !other.custom && other.api_version() == version && other.kind == name);
+    let short = version.rsplit('/').next().unwrap_or(version);
+    let why = if known {
+        format!(
+            "converting ({short}.{name}) to ({}.{}): unknown conversion",
+            package(&kind.resource.group),
+            kind.kind
+        )
+    } else {
+        format!(
+            "no kind {} is registered for version {} in scheme \
+             \"pkg/runtime/scheme.go:110\"",
+            go_quote(name),
+            go_quote(version)
+        )
+    };
+    StatusError::bad_request(format!(
+        "{name} in version {} cannot be handled as a {}: {why}",
+        go_quote(short),
+        kind.kind
+    ))
 }
 
 /// 400 for an object that does not fit its kind.
@@ -125,6 +173,9 @@ fn problems(kind: &Kind, object: &Value) -> Vec<FieldError> {
         validate(object, &kind.schema, &root(), &mut errors);
         super::scale::replicas_problems(kind, object, &mut errors);
         duplicates(object, &kind.schema, &root(), &mut errors);
+        if kind.has_rules && errors.iter().any(FieldError::blocks_rules) {
+            errors.push(FieldError::rules_not_checked());
+        }
     } else {
         errors.extend(validation::problems(kind, object, None));
     }
@@ -222,6 +273,11 @@ fn qos_class(pod: &Value) -> &'static str {
 
 /// What the server hands out itself: a Service's cluster IP.
 fn allocate(state: &mut State, kind: &Kind, object: &mut Value) {
+    match kind.kind.as_str() {
+        "Job" => label_job(object),
+        "Pod" => admit_pod(object),
+        _ => {}
+    }
     if kind.kind != "Service" || object["spec"]["type"] == "ExternalName" {
         return;
     }
@@ -231,15 +287,71 @@ fn allocate(state: &mut State, kind: &Kind, object: &mut Value) {
         object["spec"]["clusterIP"] = address.into();
     }
     let address = object["spec"]["clusterIP"].clone();
+    // Endpoints of a headless service without selector are anybody's.
+    let anybody = address == "None" && object["spec"]["selector"].is_null();
+    let (families, policy) = match anybody {
+        true => (json!(["IPv4", "IPv6"]), "RequireDualStack"),
+        false => (json!(["IPv4"]), "SingleStack"),
+    };
     for (field, default) in [
         ("clusterIPs", json!([address])),
-        ("ipFamilies", json!(["IPv4"])),
-        ("ipFamilyPolicy", json!("SingleStack")),
+        ("ipFamilies", families),
+        ("ipFamilyPolicy", policy.into()),
     ] {
         if object["spec"][field].is_null() {
             object["spec"][field] = default;
         }
     }
+}
+
+/// What the usual admission plugins give every pod.
+fn admit_pod(object: &mut Value) {
+    let spec = &mut object["spec"];
+    let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        if !tolerations.iter().any(|toleration| toleration["key"] == key) {
+            tolerations.push(json!({"effect": "NoExecute", "key": key, "operator": "Exists",
+                "tolerationSeconds": 300}));
+        }
+    }
+    spec["tolerations"] = tolerations.into();
+    for (field, default) in [
+        ("preemptionPolicy", json!("PreemptLowerPriority")),
+        ("priority", json!(0)),
+        ("serviceAccount", json!("default")),
+        ("serviceAccountName", json!("default")),
+    ] {
+        if spec[field].is_null() {
+            spec[field] = default;
+        }
+    }
+}
+
+/// A job selects its pods by its own uid.
+fn label_job(object: &mut Value) {
+    if object["spec"]["manualSelector"] == true {
+        return;
+    }
+    let uid = object["metadata"]["uid"].clone();
+    let name = object["metadata"]["name"].clone();
+    let mut labels = object["spec"]["template"]["metadata"]["labels"].clone();
+    if labels.is_null() {
+        labels = json!({});
+    }
+    for (key, value) in [
+        ("batch.kubernetes.io/controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("job-name", &name),
+    ] {
+        labels[key] = value.clone();
+    }
+    object["spec"]["selector"] =
+        json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    if object["metadata"]["labels"].is_null() {
+        object["metadata"]["labels"] = labels.clone();
+    }
+    object["spec"]["template"]["metadata"]["labels"] = labels;
 }
 
 impl State {

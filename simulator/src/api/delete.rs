@@ -1,6 +1,6 @@
 //! DELETE of an object.
 
-use chrono::{Duration, SecondsFormat};
+use chrono::{DateTime, Duration};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -44,43 +44,68 @@ pub(super) fn delete(state: &mut State, call: &Call) -> Result<Reply, StatusErro
     if deleting && old_grace > 0 && grace >= old_grace {
         return Ok(Reply::object(200, old));
     }
+    let graceful = kind.kind == "Pod";
+    if graceful || pending {
+        mark(state, &kind, &old, &mut object, grace);
+    }
+    let mut stored = old.clone();
+    if (graceful || pending) && !dry_run && object != *old {
+        stored = match state.commit(&kind, &key, Some(object.clone())) {
+            Some(change) => change.object.clone(),
+            None => stored,
+        };
+    } else if dry_run {
+        stored = Arc::new(object);
+    }
     if grace == 0 && !pending {
-        if !dry_run {
-            state.remove(&kind, &key);
-        }
+        let gone = if dry_run { None } else { state.remove(&kind, &key) };
         return Ok(if kind.returns_deleted {
-            Reply::object(200, object)
+            Reply::object(200, gone.unwrap_or(stored))
         } else {
             let uid = old["metadata"]["uid"].as_str().unwrap_or_default();
             Reply::json(200, &success(call, uid))
         });
     }
-    if !deleting {
-        let now = state.options.clock.now();
-        object["metadata"]["deletionTimestamp"] = rfc3339(now + Duration::seconds(grace)).into();
-        if let Some(generation) = old["metadata"]["generation"].as_i64() {
-            object["metadata"]["generation"] = (generation + 1).into();
-        }
-        if kind.kind == "Namespace" {
-            object["status"]["phase"] = "Terminating".into();
-        }
-    } else if grace < old_grace {
-        let now = state.options.clock.now().to_rfc3339_opts(SecondsFormat::Secs, true);
-        object["metadata"]["deletionTimestamp"] = now.into();
+    let mut warnings = Vec::new();
+    if kind.kind == "Job" && options["propagationPolicy"].is_null() {
+        warnings.push(
+            "child pods are preserved by default when jobs are deleted; set \
+             propagationPolicy=Background to remove them or set propagationPolicy=Orphan to \
+             suppress this warning"
+                .to_owned(),
+        );
     }
-    object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
-    if kind.kind == "Namespace"
-        && let Some(metadata) = object["metadata"].as_object_mut()
-    {
-        metadata.remove("deletionGracePeriodSeconds");
-    }
-    let stored = if dry_run || object == *old {
-        Arc::new(object)
-    } else {
-        let change = state.commit(&kind, &key, Some(object));
-        change.map_or(old, |change| change.object.clone())
+    Ok(Reply::Object { code: 200, object: stored, warnings })
+}
+
+/// Notes in the object that it is being deleted, and until when.
+fn mark(state: &State, kind: &Kind, old: &Value, object: &mut Value, grace: i64) {
+    let now = state.options.clock.now();
+    let metadata = &old["metadata"];
+    let deadline = match metadata["deletionTimestamp"].as_str() {
+        None => now + Duration::seconds(grace),
+        // Hastened: counted from when the deletion began, but not into the past.
+        Some(before) => {
+            let old_grace = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+            let before = DateTime::parse_from_rfc3339(before).unwrap_or_default().to_utc();
+            if grace < old_grace {
+                (before - Duration::seconds(old_grace - grace)).max(now)
+            } else {
+                before
+            }
+        }
     };
-    Ok(Reply::object(200, stored))
+    object["metadata"]["deletionTimestamp"] = rfc3339(deadline).into();
+    if metadata["deletionTimestamp"].is_null()
+        && let Some(generation) = metadata["generation"].as_i64()
+    {
+        object["metadata"]["generation"] = (generation + 1).into();
+    }
+    if kind.kind == "Namespace" {
+        object["status"]["phase"] = "Terminating".into();
+    } else {
+        object["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+    }
 }
 
 fn check_options(options: &Value) -> Result<(), StatusError> {
@@ -162,10 +187,10 @@ fn grace_seconds(kind: &Kind, old: &Value, options: &Value) -> i64 {
 }
 
 impl State {
-    /// Takes an object out of the store.
-    pub(crate) fn remove(&mut self, kind: &Kind, key: &Key) {
-        if let Some(change) = self.commit(kind, key, None) {
-            self.obey_crd(&change);
-        }
+    /// Takes an object out of the store; returns its last state.
+    pub(crate) fn remove(&mut self, kind: &Kind, key: &Key) -> Option<Arc<Value>> {
+        let change = self.commit(kind, key, None)?;
+        self.obey_crd(&change);
+        Some(change.object.clone())
     }
 }

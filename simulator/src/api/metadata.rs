@@ -34,8 +34,12 @@ pub(super) fn settle_place(
     let found = metadata["name"].as_str().unwrap_or_default();
     if !name.is_empty() {
         if found.is_empty() {
-            metadata["name"] = name.into();
-        } else if found != name {
+            return Err(StatusError::bad_request(format!(
+                "the name of the object ({name} based on URL) was undeterminable: name must be \
+                 provided"
+            )));
+        }
+        if found != name {
             return Err(StatusError::bad_request(format!(
                 "the name of the object ({found}) does not match the name on the URL ({name})"
             )));
@@ -152,8 +156,23 @@ fn owner_problems(owners: &Value, errors: &mut Vec<FieldError>) {
             "Only one reference can have Controller set to true. Found \"true\" in references for \
              {first} and {second}"
         );
-        errors.push(FieldError::invalid("metadata.ownerReferences", owners, &detail));
+        let field = "metadata.ownerReferences";
+        errors.push(FieldError::invalid_text(field, &in_go_order(owners), &detail));
     }
+}
+
+/// Owner references as Go prints them: the fields in the order of the struct.
+fn in_go_order(owners: &Value) -> String {
+    const FIELDS: [&str; 6] =
+        ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let one = |owner: &Value| {
+        let fields = FIELDS
+            .iter()
+            .filter_map(|field| owner.get(*field).map(|value| format!("\"{field}\":{value}")));
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    };
+    let all = owners.as_array().into_iter().flatten().map(one);
+    format!("[{}]", all.collect::<Vec<_>>().join(","))
 }
 
 fn strings(value: &Value) -> impl Iterator<Item = &str> {

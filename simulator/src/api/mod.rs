@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::audit::{CONTROLLERS, RequestRecord};
 use crate::kinds::{GroupResource, Kind};
 use crate::state::State;
-use crate::status_error::StatusError;
+use crate::status_error::{FieldError, StatusError};
 use route::{Route, Target};
 use watch::Opening;
 
@@ -103,6 +103,20 @@ impl Call {
 
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.query.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Checks the parameters that every write has.
+    ///
+    /// # Errors
+    /// 422 about the options, whose kind is given.
+    fn check_options(&self, options: &str) -> Result<(), StatusError> {
+        let validation = self.parameter("fieldValidation");
+        if matches!(validation, "" | "Ignore" | "Warn" | "Strict") {
+            return Ok(());
+        }
+        let allowed = ["", "Ignore", "Strict", "Warn"].map(str::to_owned);
+        let error = FieldError::not_supported("fieldValidation", &validation.into(), &allowed);
+        Err(StatusError::invalid("meta.k8s.io", options, "", &[error]))
     }
 
     fn is_dry_run(&self) -> bool {
@@ -226,6 +240,9 @@ impl State {
 
 /// The audit record of a call, its time and code still open.
 pub(crate) fn record_of(call: &Call, body: Option<Value>) -> RequestRecord {
+    // The path of a create does not name the object; its body may.
+    let named = body.as_ref().and_then(|body| body["metadata"]["name"].as_str());
+    let name = if call.name.is_empty() { named.unwrap_or_default() } else { &call.name };
     RequestRecord {
         at: chrono::DateTime::UNIX_EPOCH,
         user: call.user.clone(),
@@ -234,7 +251,7 @@ pub(crate) fn record_of(call: &Call, body: Option<Value>) -> RequestRecord {
         resource: call.resource().resource.clone(),
         subresource: call.subresource.name().to_owned(),
         namespace: call.namespace.clone(),
-        name: call.name.clone(),
+        name: name.to_owned(),
         code: 0,
         body,
         changed: false,

@@ -1,5 +1,6 @@
 //! Applying patches.
 
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Map, Value};
 
 use super::body::PatchBody;
@@ -46,10 +47,32 @@ pub(super) fn apply(document: &Value, patch: PatchBody) -> Result<Value, StatusE
             let patch: json_patch::Patch =
                 serde_json::from_value(patch).map_err(|_| StatusError::unprocessable_patch())?;
             let mut document = document.clone();
-            json_patch::patch(&mut document, &patch)
-                .map_err(|_| StatusError::unprocessable_patch())?;
+            for operation in patch.0 {
+                let Some(operation) = as_the_server_reads_it(operation, &document) else {
+                    continue;
+                };
+                json_patch::patch(&mut document, &[operation])
+                    .map_err(|_| StatusError::unprocessable_patch())?;
+            }
             Ok(document)
         }
+    }
+}
+
+/// The server is laxer than RFC 6902: an absent field of an object can be replaced, and tests
+/// equal to null. None if nothing is left to do.
+fn as_the_server_reads_it(operation: PatchOperation, document: &Value) -> Option<PatchOperation> {
+    let path = operation.path().as_str();
+    let absent = path.rsplit_once('/').is_some_and(|(parent, _)| {
+        document.pointer(parent).is_some_and(Value::is_object) && document.pointer(path).is_none()
+    });
+    match operation {
+        PatchOperation::Replace(replace) if absent => {
+            let (path, value) = (replace.path, replace.value);
+            Some(PatchOperation::Add(AddOperation { path, value }))
+        }
+        PatchOperation::Test(test) if absent && test.value.is_null() => None,
+        other => Some(other),
     }
 }
 
@@ -104,9 +127,13 @@ mod tests {
         let result = patch(json!([{"op": "test", "path": "/a", "value": 1},
             {"op": "replace", "path": "/a", "value": 2}]));
         assert_eq!(result.unwrap(), json!({"a": 2}));
+        let absent = patch(json!([{"op": "test", "path": "/b", "value": null},
+            {"op": "replace", "path": "/b", "value": 2}]));
+        assert_eq!(absent.unwrap(), json!({"a": 1, "b": 2}));
         for bad in [
             json!([{"op": "test", "path": "/a", "value": 2}]),
-            json!([{"op": "replace", "path": "/b", "value": 2}]),
+            json!([{"op": "replace", "path": "/b/c", "value": 2}]),
+            json!([{"op": "test", "path": "/b", "value": 2}]),
             json!([{"op": "remove", "path": "/b"}]),
         ] {
             assert_eq!(patch(bad).unwrap_err().code, 422);

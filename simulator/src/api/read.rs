@@ -31,24 +31,23 @@ pub(super) fn scope(call: &Call) -> Result<Scope, StatusError> {
     Ok(Scope {
         namespace: call.namespace.clone(),
         labels: LabelSelector::parse(call.parameter("labelSelector"))?,
-        fields: FieldSelector::parse(fields, supported, !call.kind.custom)?,
+        fields: FieldSelector::parse(fields, supported, |field| call.kind.unselectable(field))?,
     })
 }
 
 /// The `resourceVersion` parameter: none if absent.
 ///
 /// # Errors
-/// 400 for what is not a number.
-pub(super) fn revision_parameter(call: &Call) -> Result<Option<u64>, StatusError> {
+/// What is wrong with one that is not a number, for [`StatusError`]s that differ by verb.
+pub(super) fn revision_parameter(call: &Call) -> Result<Option<u64>, String> {
     match call.parameter("resourceVersion") {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| {
-            let problem = format!(
-                "resourceVersion: Invalid value: {}: strconv.ParseUint: parsing {}: invalid syntax",
-                go_quote(text),
-                go_quote(text)
-            );
-            StatusError::invalid_resource_version(text, &problem)
+            let text = go_quote(text);
+            format!(
+                "resourceVersion: Invalid value: {text}: strconv.ParseUint: parsing {text}: \
+                 invalid syntax"
+            )
         }),
     }
 }
@@ -58,11 +57,13 @@ pub(super) fn list(state: &State, call: &Call) -> Result<Reply, StatusError> {
     check_options(call)?;
     let scope = scope(call)?;
     let current = state.store.revision();
-    let asked = revision_parameter(call)?;
+    let asked = revision_parameter(call).map_err(|problem| {
+        StatusError::bad_request(format!("invalid resource version: {problem}"))
+    })?;
     if let Some(asked) = asked.filter(|asked| *asked > current) {
         return Err(StatusError::too_large_resource_version(asked, current));
     }
-    let limit: usize = call.parameter("limit").parse().unwrap_or(0);
+    let limit = limit(call)?;
     // From the cache, which resourceVersion=0 asks for, pages are not served.
     let limit = if asked == Some(0) { 0 } else { limit };
     let exact = call.parameter("resourceVersionMatch") == "Exact";
@@ -92,6 +93,9 @@ pub(super) fn list(state: &State, call: &Call) -> Result<Reply, StatusError> {
         })?;
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".into(), revision.to_string().into());
+    if call.kind.custom {
+        metadata.insert("continue".into(), "".into());
+    }
     if let Some(next) = &page.next {
         metadata.insert("continue".into(), token(revision, next).into());
         if scope.is_everything() {
@@ -99,6 +103,16 @@ pub(super) fn list(state: &State, call: &Call) -> Result<Reply, StatusError> {
         }
     }
     Ok(Reply::Text { code: 200, body: list_body(&call.kind, metadata, &page.items)? })
+}
+
+fn limit(call: &Call) -> Result<usize, StatusError> {
+    match call.parameter("limit") {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| {
+            let text = go_quote(text);
+            StatusError::bad_request(format!("strconv.ParseInt: parsing {text}: invalid syntax"))
+        }),
+    }
 }
 
 const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a \

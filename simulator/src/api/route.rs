@@ -66,17 +66,23 @@ pub(crate) fn route(kinds: &Kinds, head: Head<'_>, payload: Payload) -> Result<R
         }
         [] => return Err(StatusError::no_such_path()),
     };
-    let kind = find(plural).ok_or_else(StatusError::no_such_path)?;
+    let kind = find(plural).ok_or_else(|| {
+        // Built-in groups have a handler of their own, which answers in JSON.
+        let built_in = kinds.values().any(|kind| !kind.custom && kind.resource.group == group);
+        if built_in { StatusError::no_such_resource() } else { StatusError::no_such_path() }
+    })?;
     if kind.namespaced && namespace.is_empty() && !name.is_empty()
         || !kind.namespaced && !namespace.is_empty()
     {
-        return Err(StatusError::no_such_path());
+        return Err(StatusError::no_such_resource());
     }
     let subresource = match subresource {
         "" => Subresource::Main,
         "status" if kind.status_subresource => Subresource::Status,
         "scale" if kind.scale.is_some() => Subresource::Scale,
-        _ => return Err(StatusError::no_such_path()),
+        // Of custom resources the server says it as if the object were missing.
+        _ if kind.custom => return Err(StatusError::not_found(&kind.resource, name)),
+        _ => return Err(StatusError::no_such_resource()),
     };
     let query: BTreeMap<String, String> = parse_query(head.query);
     let watching = matches!(query.get("watch").map(String::as_str), Some("1" | "true"));
@@ -84,10 +90,13 @@ pub(crate) fn route(kinds: &Kinds, head: Head<'_>, payload: Payload) -> Result<R
         ("GET", true) if watching => Verb::Watch,
         ("GET", true) => Verb::List,
         ("GET", false) => Verb::Get,
-        ("POST", true) if namespace.is_empty() == !kind.namespaced => Verb::Create,
+        ("POST", true) if namespace.is_empty() != kind.namespaced => Verb::Create,
         ("PUT", false) => Verb::Update,
         ("PATCH", false) => Verb::Patch,
         ("DELETE", false) => Verb::Delete,
+        ("PUT" | "PATCH", true) if kind.custom => {
+            return Err(StatusError::bad_request("name must be provided"));
+        }
         _ => return Err(StatusError::method_not_allowed()),
     };
     Ok(Route::Resource(Box::new(Call {

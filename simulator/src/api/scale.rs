@@ -75,19 +75,34 @@ pub(super) fn get(state: &State, call: &Call) -> Result<Reply, StatusError> {
 /// PUT.
 pub(super) fn update(state: &mut State, call: &Call) -> Result<Reply, StatusError> {
     let submitted = body::object(call)?;
-    apply(state, call, |_| Ok(submitted))
+    apply(
+        state,
+        call,
+        |_| Ok(submitted),
+        |problem, _| {
+            StatusError::bad_request(format!(
+                "Scale in version \"v1\" cannot be handled as a Scale: {problem}"
+            ))
+        },
+    )
 }
 
 /// PATCH: of the Scale, not of the object.
 pub(super) fn patch(state: &mut State, call: &Call) -> Result<Reply, StatusError> {
     let patch = body::patch(call)?;
-    apply(state, call, |scale| patch::apply(scale, patch))
+    apply(
+        state,
+        call,
+        |scale| patch::apply(scale, patch),
+        |problem, scale| update::unpatchable(&scale.to_string(), problem),
+    )
 }
 
 fn apply(
     state: &mut State,
     call: &Call,
     change: impl FnOnce(&Value) -> Result<Value, StatusError>,
+    undecodable: impl FnOnce(&str, &Value) -> StatusError,
 ) -> Result<Reply, StatusError> {
     let paths = paths(call)?.clone();
     let key = Key::new(&call.namespace, &call.name);
@@ -95,16 +110,24 @@ fn apply(
         return Err(call.not_found());
     };
     let scale = change(&scale_of(&paths, &old))?;
+    let name = scale["metadata"]["name"].as_str().unwrap_or_default();
+    if !name.is_empty() && name != call.name {
+        return Err(StatusError::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            call.name
+        )));
+    }
     let replicas = &scale["spec"]["replicas"];
     let replicas = match replicas {
         Value::Null => Value::from(0),
         Value::Number(number) if number.is_i64() || number.is_u64() => replicas.clone(),
         other => {
             let found = if other.is_string() { "string" } else { "value" };
-            return Err(StatusError::bad_request(format!(
-                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal \
-                 {found} into Go struct field ScaleSpec.spec.replicas of type int32"
-            )));
+            let problem = format!(
+                "json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of \
+                 type int32"
+            );
+            return Err(undecodable(&problem, &scale));
         }
     };
     if replicas.as_i64().is_some_and(|replicas| replicas < 0) && !call.kind.custom {

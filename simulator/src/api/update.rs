@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::admit::{FieldValidation, Misfit, admit, root};
+use super::admit::{FieldValidation, admit, root};
 use super::{Call, Reply, Subresource, body, create, metadata, patch};
 use crate::kinds::{Generation, Kind, validation};
 use crate::schema::{duplicates, transitions, validate};
@@ -14,7 +14,8 @@ use crate::store::Key;
 /// PUT.
 pub(super) fn update(state: &mut State, call: &Call) -> Result<Reply, StatusError> {
     let submitted = body::object(call)?;
-    create::check_kind(&call.kind, &submitted)?;
+    call.check_options("UpdateOptions")?;
+    create::check_kind(state, call, &submitted)?;
     let validation = FieldValidation::of(call.parameter("fieldValidation"));
     let (mut object, warnings) = admit(&call.kind, submitted.clone(), validation)
         .map_err(|misfit| create::undecodable(&call.kind, &misfit))?;
@@ -40,11 +41,13 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Reply, StatusErro
 /// PATCH.
 pub(super) fn patch(state: &mut State, call: &Call) -> Result<Reply, StatusError> {
     let patch = body::patch(call)?;
+    call.check_options("PatchOptions")?;
     let key = Key::new(&call.namespace, &call.name);
     let Some(old) = state.store.get(call.resource(), &key).cloned() else {
         return Err(call.not_found());
     };
     let patched = patch::apply(&old, patch)?;
+    create::check_kind(state, call, &patched)?;
     let (object, warnings) = admit_patched(call, patched)?;
     replace(state, call, &old, object, warnings)
 }
@@ -55,27 +58,16 @@ pub(super) fn patch(state: &mut State, call: &Call) -> Result<Reply, StatusError
 /// 422 about the patch; the place must not change either.
 fn admit_patched(call: &Call, patched: Value) -> Result<(Value, Vec<String>), StatusError> {
     let text = patched.to_string();
-    let refuse = |misfit: &Misfit| {
-        let error = FieldError::invalid("patch", &text.as_str().into(), &misfit.text());
-        StatusError::invalid("", "", "", &[error])
-    };
     let validation = FieldValidation::of(call.parameter("fieldValidation"));
-    let wanted = (call.kind.api_version(), call.kind.kind.as_str());
-    if patched["apiVersion"] != wanted.0 || patched["kind"] != wanted.1 {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        return Err(StatusError::bad_request(format!(
-            "the API version in the data ({}) does not match the expected API version ({}), or \
-             the kind ({}) the expected kind ({})",
-            text(&patched["apiVersion"]),
-            wanted.0,
-            text(&patched["kind"]),
-            wanted.1
-        )));
-    }
-    let (mut object, warnings) =
-        admit(&call.kind, patched, validation).map_err(|misfit| refuse(&misfit))?;
+    let (mut object, warnings) = admit(&call.kind, patched, validation)
+        .map_err(|misfit| unpatchable(&text, &misfit.text()))?;
     metadata::settle_place(&call.kind, &mut object, &call.namespace, &call.name)?;
     Ok((object, warnings))
+}
+
+/// 422 about a patch whose outcome does not fit.
+pub(super) fn unpatchable(patched: &str, problem: &str) -> StatusError {
+    StatusError::invalid("", "", "", &[FieldError::invalid("patch", &patched.into(), problem)])
 }
 
 /// Puts `object` in the place of `old`, after all checks.
@@ -148,13 +140,9 @@ fn check_resource_version(call: &Call, old: &Value, object: &mut Value) -> Resul
             object["metadata"]["resourceVersion"] = current.clone();
             Ok(())
         }
-        version if version.parse::<u64>().is_err() => {
-            let problem = format!(
-                "metadata.resourceVersion: Invalid value: \"{version}\": strconv.ParseUint: \
-                 parsing \"{version}\": invalid syntax"
-            );
-            Err(StatusError::invalid_resource_version(version, &problem))
-        }
+        version if version.parse::<u64>().is_err() => Err(StatusError::unforeseen(format!(
+            "strconv.ParseUint: parsing \"{version}\": invalid syntax"
+        ))),
         version if current == version => Ok(()),
         _ => Err(StatusError::modified(call.resource(), &call.name)),
     }
@@ -230,16 +218,24 @@ fn keep_system_fields(kind: &Kind, subresource: Subresource, old: &Value, object
 }
 
 fn problems(kind: &Kind, subresource: Subresource, old: &Value, object: &Value) -> Vec<FieldError> {
+    // The server looks at the metadata twice, once for all kinds and once for this one.
     let mut errors = metadata::update_problems(object, old);
+    errors.extend(errors.clone());
     if !kind.custom {
         errors.extend(validation::problems(kind, object, Some(old)));
         return errors;
     }
     match (subresource, kind.schema.properties.get("status")) {
         (Subresource::Status, Some(schema)) => {
+            let mut found = Vec::new();
             if let Some(status) = object.get("status") {
-                validate(status, schema, &root().child("status"), &mut errors);
+                validate(status, schema, &root(), &mut found);
             }
+            for error in &mut found {
+                error.field = format!("status.{}", error.field);
+            }
+            errors.extend(found);
+            super::scale::replicas_problems(kind, object, &mut errors);
         }
         (Subresource::Status, None) => {}
         (Subresource::Main | Subresource::Scale, _) => {
@@ -253,6 +249,10 @@ fn problems(kind: &Kind, subresource: Subresource, old: &Value, object: &Value) 
     if before.is_empty() {
         duplicates(object, &kind.schema, &root(), &mut errors);
     }
-    transitions(object, old, &kind.schema, &root(), &mut errors);
+    if !errors.iter().any(FieldError::blocks_rules) {
+        transitions(object, old, &kind.schema, &root(), &mut errors);
+    } else if kind.has_rules {
+        errors.push(FieldError::rules_not_checked());
+    }
     errors
 }

@@ -30,7 +30,7 @@ pub(super) fn open(state: &mut State, call: &Call) -> Result<Opening, StatusErro
     let wants_bookmarks = call.parameter("allowWatchBookmarks") == "true";
     let streaming = call.parameter("sendInitialEvents") == "true";
     check_options(call)?;
-    let from = read::revision_parameter(call)?;
+    let from = read::revision_parameter(call).map_err(StatusError::unforeseen)?;
     let resource = call.resource().clone();
     let current = state.store.revision();
     let list = |ty| {
@@ -87,7 +87,7 @@ pub(crate) fn bookmark(kind: &Kind, revision: u64) -> Value {
     json!({
         "apiVersion": kind.api_version(),
         "kind": kind.kind,
-        "metadata": {"resourceVersion": revision.to_string(), "creationTimestamp": null},
+        "metadata": {"resourceVersion": revision.to_string()},
     })
 }
 

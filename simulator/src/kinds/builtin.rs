@@ -15,7 +15,7 @@ use super::{Generation, GroupResource, Kind, Kinds, ScalePaths};
 use crate::names::NameRule;
 use crate::schema::{Schema, from_crd, from_json_schema};
 
-const METADATA_FIELDS: &[&str] = &["metadata.name", "metadata.namespace"];
+pub(crate) const METADATA_FIELDS: &[&str] = &["metadata.name", "metadata.namespace"];
 const EVENT_FIELDS: &[&str] = &[
     "metadata.name",
     "metadata.namespace",
@@ -84,6 +84,7 @@ fn kind<T: JsonSchema>(group: &str, version: &str, kind: &str, plural: &str) -> 
         names: NameRule::Subdomain,
         selectable: METADATA_FIELDS,
         schema: schema_of::<T>(),
+        has_rules: false,
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) fn kind_of_crd(crd: &Value) -> Result<(Kind, Unenforced), CrdProblem>
             "Namespaced" => &["metadata.name", "metadata.namespace"],
             _ => &["metadata.name"],
         },
+        has_rules: !unenforced.is_empty() || schema.has_rules(),
         schema,
     };
     Ok((kind, unenforced))

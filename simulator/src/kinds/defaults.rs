@@ -15,7 +15,6 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
             or_default(section(object, "status"), "phase", "Pending");
         }
         "ReplicaSet" => {
-            template_labels(object);
             let spec = section(object, "spec");
             or_default(spec, "replicas", 1);
             template(spec);
@@ -32,7 +31,7 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
             or_default(object, "reportingComponent", "");
             or_default(object, "reportingInstance", "");
         }
-        "Secret" => or_default(object, "type", "Opaque"),
+        "Secret" => secret(object),
         "Namespace" => {
             let name = object["metadata"]["name"].clone();
             if name.is_string() {
@@ -45,6 +44,19 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
         "Lease" | "Node" => {
             section(object, "spec");
         }
+        "HorizontalPodAutoscaler" => {
+            let spec = section(object, "spec");
+            or_default(spec, "minReplicas", 1);
+            let target = json!({"type": "Utilization", "averageUtilization": 80});
+            let metric = json!({"type": "Resource", "resource": {"name": "cpu", "target": target}});
+            or_default(spec, "metrics", json!([metric]));
+        }
+        "EndpointSlice" => {
+            for port in each(object, "ports") {
+                or_default(port, "name", "");
+                or_default(port, "protocol", "TCP");
+            }
+        }
         "Ingress" => or_default(section(object, "status"), "loadBalancer", json!({})),
         _ => {}
     }
@@ -54,14 +66,6 @@ fn template(spec: &mut Value) {
     let template = section(spec, "template");
     section(template, "metadata");
     pod_spec(section(template, "spec"));
-}
-
-/// A ReplicaSet without labels takes those of its template.
-fn template_labels(object: &mut Value) {
-    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
-    if labels.is_object() {
-        or_default(section(object, "metadata"), "labels", labels);
-    }
 }
 
 fn deployment(object: &mut Value) {
@@ -97,6 +101,33 @@ fn job(object: &mut Value) {
     section(object, "status");
 }
 
+/// `stringData` is a convenience for writers: it is stored as `data`.
+fn secret(object: &mut Value) {
+    or_default(object, "type", "Opaque");
+    let Some(map) = object.as_object_mut() else { return };
+    if let Some(Value::Object(texts)) = map.remove("stringData") {
+        for (key, text) in texts {
+            let encoded = base64(text.as_str().unwrap_or_default().as_bytes());
+            section(object, "data")[key] = encoded.into();
+        }
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut group = [0; 3];
+        group[..chunk.len()].copy_from_slice(chunk);
+        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
+        for index in 0..4 {
+            let digit = (bits >> (18 - 6 * index)) & 63;
+            text.push(if index <= chunk.len() { char::from(DIGITS[digit as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
 fn service(object: &mut Value) {
     let spec = section(object, "spec");
     or_default(spec, "sessionAffinity", "None");
@@ -127,13 +158,20 @@ mod tests {
     }
 
     #[test]
-    fn replica_sets_take_the_labels_of_their_template() {
+    fn secrets_hold_what_was_written_as_text() {
+        for (text, encoded) in [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj")] {
+            let object = filled("", "secrets", json!({"stringData": {"k": text}}));
+            assert_eq!(object, json!({"type": "Opaque", "data": {"k": encoded}}));
+        }
+    }
+
+    #[test]
+    fn replica_set_templates_are_defaulted() {
         let object = filled(
             "apps",
             "replicasets",
             json!({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}}),
         );
-        assert_eq!(object["metadata"]["labels"], json!({"a": "b"}));
         assert_eq!(object["spec"]["replicas"], 1);
         assert_eq!(object["spec"]["template"]["spec"]["restartPolicy"], "Always");
         assert_eq!(object["status"], json!({"replicas": 0}));

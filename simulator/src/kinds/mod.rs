@@ -70,6 +70,8 @@ pub(crate) struct Kind {
     /// The fields that `fieldSelector` may name.
     pub(crate) selectable: &'static [&'static str],
     pub(crate) schema: Arc<Schema>,
+    /// The schema has CEL rules, which are not checked where other things are wrong.
+    pub(crate) has_rules: bool,
 }
 
 /// Where the scale subresource reads and writes, as steps from the root.
@@ -98,6 +100,20 @@ impl Kind {
         match self.resource.group.as_str() {
             "" => self.version.clone(),
             group => format!("{group}/{}", self.version),
+        }
+    }
+
+    /// How the server refuses a field in a `fieldSelector`.
+    pub(crate) fn unselectable(&self, field: &str) -> String {
+        if self.kind == "Job" {
+            format!("field label {field:?} not supported for Job")
+        } else if !self.custom && self.selectable == builtin::METADATA_FIELDS {
+            format!(
+                "{field:?} is not a known field selector: only \"metadata.name\", \
+                 \"metadata.namespace\""
+            )
+        } else {
+            format!("field label not supported: {field}")
         }
     }
 

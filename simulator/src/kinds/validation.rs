@@ -29,6 +29,7 @@ pub(crate) fn problems(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<
             }
         }
         "Service" => service(object, old, &mut errors),
+        "Event" => event(object, &mut errors),
         _ => {}
     }
     if kind.kind == "ReplicaSet" {
@@ -72,7 +73,8 @@ fn workload(object: &Value, path: &FieldPath, errors: &mut Vec<FieldError>) {
     }
     let template = path.child("template");
     let labels = &spec["template"]["metadata"]["labels"];
-    if !selector.is_empty() && !selector.matches_labels(labels) {
+    // No selector at all selects nothing.
+    if spec["selector"].is_null() || !selector.matches_labels(labels) {
         let path = template.child("metadata").child("labels");
         let detail = "`selector` does not match template `labels`";
         errors.push(FieldError::invalid(path.as_str(), labels, detail));
@@ -133,6 +135,17 @@ fn service(object: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
         && !old["spec"]["clusterIP"].is_null()
     {
         immutable(object, old, &["spec", "clusterIP"], errors);
+    }
+}
+
+fn event(object: &Value, errors: &mut Vec<FieldError>) {
+    let place = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let about = object["involvedObject"]["namespace"].as_str().unwrap_or_default();
+    // Events about cluster-scoped objects live in the default namespace.
+    if about != place && !(about.is_empty() && place == "default") {
+        let detail = "does not match event.namespace";
+        let about = Value::from(about);
+        errors.push(FieldError::invalid("involvedObject.namespace", &about, detail));
     }
 }
 

@@ -25,7 +25,7 @@ static REVISION: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let places = [
         r"too old resource version: \d+ \(\d+\)",
         r"Too large resource version: \d+, current: \d+",
-        r"ResourceVersion in (precondition|record) \(\d+\)",
+        r"ResourceVersion in (the precondition|record) \(\d+\)",
         r"provided list is too old: \d+",
     ];
     Regex::new(&places.join("|")).ok()
@@ -111,7 +111,7 @@ impl Normalizer {
         if matches!(key, "clusterIP" | "clusterIPs") && text.starts_with("10.") {
             return "<address>".to_owned();
         }
-        if key == "continue" {
+        if key == "continue" && !text.is_empty() {
             return "<token>".to_owned();
         }
         let text = replace(&UID, text, "<uid>");

@@ -79,9 +79,8 @@ fn decode_node(
             if schema.format == "date-time" && !formats::accepts("date-time", &text) {
                 let quoted = go_quote(&text);
                 return Err(format!(
-                    "parsing time {} as \"2006-01-02T15:04:05Z07:00\": cannot parse {quoted} as \
-                     \"2006\"",
-                    go_quote(&quoted)
+                    "parsing time {quoted} as \"2006-01-02T15:04:05Z07:00\": cannot parse {quoted} \
+                     as \"2006\"",
                 ));
             }
             if schema.format == "byte" && !formats::accepts("byte", &text) {
@@ -107,7 +106,8 @@ fn decode_object(
     for (key, value) in map {
         if let Some(known) = schema.properties.get(&key) {
             let value = decode_node(value, known, &place.child(&schema.go_name, &key), unknown)?;
-            if !is_omitted(&value, known, schema.required.contains(&key)) {
+            let kept = schema.required.contains(&key) || is_pointer(schema, &key);
+            if !is_omitted(&value, known, kept) {
                 decoded.insert(key, value);
             }
         } else if let Some(known) = &schema.additional {
@@ -124,12 +124,27 @@ fn decode_object(
     Ok(Value::Object(decoded))
 }
 
+/// Strings that are pointers in Go: an empty one is a value.
+const POINTERS: [(&str, &str); 7] = [
+    ("EndpointPort", "name"),
+    ("GRPCAction", "service"),
+    ("HostPathVolumeSource", "type"),
+    ("IngressSpec", "ingressClassName"),
+    ("LeaseSpec", "holderIdentity"),
+    ("ServicePort", "appProtocol"),
+    ("ServiceSpec", "loadBalancerClass"),
+];
+
+fn is_pointer(owner: &Schema, field: &str) -> bool {
+    POINTERS.contains(&(owner.go_name.as_str(), field))
+}
+
 /// Whether Go's `omitempty` would leave the field out. Numbers and booleans stay: most of them are
 /// pointers, which keep an explicit zero.
-fn is_omitted(value: &Value, schema: &Schema, required: bool) -> bool {
+fn is_omitted(value: &Value, schema: &Schema, kept: bool) -> bool {
     match value {
         Value::Null => true,
-        _ if required => false,
+        _ if kept => false,
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.is_empty() && schema.additional.is_some(),
         Value::String(text) => text.is_empty() && schema.format.is_empty(),

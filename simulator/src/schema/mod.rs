@@ -88,6 +88,14 @@ pub(crate) enum ListType {
     Map(Vec<String>),
 }
 
+impl Schema {
+    /// Whether any rule `self == oldSelf` stands somewhere in it.
+    pub(crate) fn has_rules(&self) -> bool {
+        let children = self.properties.values().chain(&self.additional).chain(&self.items);
+        !self.immutable.is_empty() || children.into_iter().any(|child| child.has_rules())
+    }
+}
+
 impl Type {
     pub(crate) fn name(self) -> &'static str {
         match self {
