@@ -13,7 +13,8 @@ use crate::raw::Raw;
 use crate::rollout::{AnalysisRunMetadata, ConditionStatus};
 use crate::time::Time;
 
-/// DOC ExperimentSpec
+/// Versions that run beside each other for a while, and analyses that compare them (spec §1.8,
+/// §2.12).
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "argoproj.io",
@@ -27,187 +28,191 @@ use crate::time::Time;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ExperimentSpec {
-    /// DOC ExperimentSpec.templates
+    /// The versions.
     pub templates: Vec<TemplateSpec>,
-    /// DOC ExperimentSpec.duration
+    /// How long they run once all are available, a Go duration. Default: until the required
+    /// analyses are done.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub duration: String,
-    /// DOC ExperimentSpec.progressDeadlineSeconds
+    /// Seconds that the versions may take to become available. Default 600.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_deadline_seconds: Option<i32>,
-    /// DOC ExperimentSpec.terminate
+    /// Ends the experiment. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub terminate: bool,
-    /// DOC ExperimentSpec.analyses
+    /// The analyses. One that fails ends the experiment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub analyses: Vec<ExperimentAnalysisTemplateRef>,
-    /// DOC ExperimentSpec.scaleDownDelaySeconds
+    /// Seconds between the end and the scale-down of the pods. Default 30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down_delay_seconds: Option<i32>,
-    /// DOC ExperimentSpec.dryRun
+    /// Metrics that are measured, but whose outcome does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dry_run: Vec<DryRun>,
-    /// DOC ExperimentSpec.measurementRetention
+    /// How many measurements of which metrics are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurement_retention: Vec<MeasurementRetention>,
-    /// DOC ExperimentSpec.analysisRunMetadata
+    /// Labels and annotations of the AnalysisRuns.
     #[serde(default)]
     pub analysis_run_metadata: AnalysisRunMetadata,
 }
 
-/// DOC TemplateSpec
+/// A version in an experiment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateSpec {
-    /// DOC TemplateSpec.name
+    /// Name of the version, unique in the experiment.
     pub name: String,
-    /// DOC TemplateSpec.replicas
+    /// Number of its pods. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// DOC TemplateSpec.minReadySeconds
+    /// Seconds that a pod has to be ready before it counts as available. Default 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub min_ready_seconds: i32,
-    /// DOC TemplateSpec.selector
-    #[schemars(required)]
+    /// Which pods belong to it: matches the labels of the template, and no other version's pods.
+    #[schemars(with = "LabelSelector")]
     pub selector: Option<LabelSelector>,
-    /// DOC TemplateSpec.template
+    /// Its pod template.
     pub template: Raw<PodTemplateSpec>,
-    /// DOC TemplateSpec.service
+    /// A Service for its pods. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<TemplateService>,
 }
 
-/// DOC TemplateService
+/// A Service that an experiment creates for a version.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateService {
-    /// DOC TemplateService.name
+    /// Name of the Service. Default: that of the version's ReplicaSet.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
 }
 
-/// DOC TemplateStatus
+/// Where a version of an experiment stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateStatus {
-    /// DOC TemplateStatus.name
+    /// Name of the version.
     pub name: String,
-    /// DOC TemplateStatus.replicas
+    /// Its pods.
     pub replicas: i32,
-    /// DOC TemplateStatus.updatedReplicas
+    /// Its pods with the current template.
     pub updated_replicas: i32,
-    /// DOC TemplateStatus.readyReplicas
+    /// Its ready pods.
     pub ready_replicas: i32,
-    /// DOC TemplateStatus.availableReplicas
+    /// Its available pods.
     pub available_replicas: i32,
-    /// DOC TemplateStatus.collisionCount
+    /// How often the name of its ReplicaSet was taken by another template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collision_count: Option<i32>,
-    /// DOC TemplateStatus.status
+    /// Where it stands, in a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<TemplateStatusCode>,
-    /// DOC TemplateStatus.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC TemplateStatus.lastTransitionTime
+    /// When status last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_transition_time: Option<Time>,
-    /// DOC TemplateStatus.serviceName
+    /// Its Service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_name: String,
-    /// DOC TemplateStatus.podTemplateHash
+    /// The hash of its pod template.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pod_template_hash: String,
 }
 
-/// DOC ExperimentStatus
+/// Where an experiment stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExperimentStatus {
-    /// DOC ExperimentStatus.phase
+    /// The verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<AnalysisPhase>,
-    /// DOC ExperimentStatus.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC ExperimentStatus.templateStatuses
+    /// Where each version stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub template_statuses: Vec<TemplateStatus>,
-    /// DOC ExperimentStatus.availableAt
+    /// When all versions had become available; duration counts from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available_at: Option<Time>,
-    /// DOC ExperimentStatus.conditions
+    /// Conditions, one of a type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ExperimentCondition>,
-    /// DOC ExperimentStatus.analysisRuns
+    /// What came of each analysis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub analysis_runs: Vec<ExperimentAnalysisRunStatus>,
 }
 
-/// DOC ExperimentCondition
+/// A condition of an Experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExperimentCondition {
-    /// DOC ExperimentCondition.type
+    /// What it is about: InvalidSpec, Progressing, Running, Completed or ReplicaFailure.
     pub r#type: String,
-    /// DOC ExperimentCondition.status
+    /// Whether it holds.
     pub status: ConditionStatus,
-    /// DOC ExperimentCondition.lastUpdateTime
+    /// When it was last confirmed.
     pub last_update_time: Time,
-    /// DOC ExperimentCondition.lastTransitionTime
+    /// When its status last changed.
     pub last_transition_time: Time,
-    /// DOC ExperimentCondition.reason
+    /// Why, in a word for programs.
     pub reason: String,
-    /// DOC ExperimentCondition.message
+    /// Why, for people.
     pub message: String,
 }
 
-/// DOC ExperimentAnalysisTemplateRef
+/// An analysis in an experiment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExperimentAnalysisTemplateRef {
-    /// DOC ExperimentAnalysisTemplateRef.name
+    /// Name of the analysis, unique in the experiment.
     pub name: String,
-    /// DOC ExperimentAnalysisTemplateRef.templateName
+    /// Name of the AnalysisTemplate or ClusterAnalysisTemplate.
     pub template_name: String,
-    /// DOC ExperimentAnalysisTemplateRef.clusterScope
+    /// Whether it is a ClusterAnalysisTemplate. Default false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_scope: Option<bool>,
-    /// DOC ExperimentAnalysisTemplateRef.args
+    /// Values for the arguments that the template declares. They may hold
+    /// `{{templates.NAME.podTemplateHash}}`, `{{templates.NAME.replicaset.name}}`,
+    /// `{{experiment.availableAt}}` and `{{experiment.finishedAt}}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Argument>,
-    /// DOC ExperimentAnalysisTemplateRef.requiredForCompletion
+    /// Whether the experiment ends when this analysis (with all other required ones) succeeded.
+    /// Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required_for_completion: bool,
 }
 
-/// DOC ExperimentAnalysisRunStatus
+/// What came of an analysis of an experiment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExperimentAnalysisRunStatus {
-    /// DOC ExperimentAnalysisRunStatus.name
+    /// Name of the analysis.
     pub name: String,
-    /// DOC ExperimentAnalysisRunStatus.analysisRun
+    /// Name of the AnalysisRun.
     pub analysis_run: String,
-    /// DOC ExperimentAnalysisRunStatus.phase
+    /// Its phase.
     pub phase: AnalysisPhase,
-    /// DOC ExperimentAnalysisRunStatus.message
+    /// Its message.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 }
 
 open_enum! {
-    /// DOC TemplateStatusCode
+    /// Where a version of an experiment stands, in a word.
     TemplateStatusCode {
-        /// DOC TemplateStatusCode.Progressing
+        /// Its pods are becoming available.
         Progressing = "Progressing",
-        /// DOC TemplateStatusCode.Running
+        /// It runs for the experiment's duration.
         Running = "Running",
-        /// DOC TemplateStatusCode.Successful
+        /// It ran for the whole duration.
         Successful = "Successful",
-        /// DOC TemplateStatusCode.Failed
+        /// Its pods did not become available in time.
         Failed = "Failed",
-        /// DOC TemplateStatusCode.Error
+        /// It could not be created.
         Error = "Error",
     }
 }

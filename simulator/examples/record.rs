@@ -71,7 +71,7 @@ async fn install(client: &kube::Client, folder: &Path) -> Result<(), Box<dyn Err
         if file.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
-        let crd: Value = serde_saphyr::from_str(&std::fs::read_to_string(&file)?)?;
+        let crd: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(&file)?)?;
         if crd["kind"] == "CustomResourceDefinition" {
             post(client, path, &crd).await?;
         }

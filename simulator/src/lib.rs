@@ -10,7 +10,6 @@ mod api;
 mod audit;
 mod clock;
 mod cluster;
-mod duration;
 mod faults;
 mod kinds;
 mod names;

@@ -44,7 +44,7 @@ async fn the_simulator_answers_as_the_real_server_did() {
         let cluster = Cluster::new(Options::stepped(7));
         for file in yaml_files(&folder("data")) {
             let crd: Value =
-                serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+                serde_yaml_ng::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
             assert_eq!(cluster.install_crd(&crd).unwrap(), Vec::<String>::new());
         }
         if recording.controllers {

@@ -12,463 +12,467 @@ use crate::omit::{is_false, is_zero};
 use crate::open_enum::open_enum;
 use crate::raw::{Raw, RawJson};
 
-/// DOC MetricProvider
+/// What measures a metric (spec §1.7): exactly one field is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricProvider {
-    /// DOC MetricProvider.prometheus
+    /// A query to Prometheus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusMetric>,
-    /// DOC MetricProvider.kayenta
+    /// A canary judgement by Kayenta.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kayenta: Option<KayentaMetric>,
-    /// DOC MetricProvider.web
+    /// A request to a web server that answers in JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web: Option<WebMetric>,
-    /// DOC MetricProvider.datadog
+    /// A query to Datadog.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datadog: Option<DatadogMetric>,
-    /// DOC MetricProvider.wavefront
+    /// A query to Wavefront.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wavefront: Option<WavefrontMetric>,
-    /// DOC MetricProvider.newRelic
+    /// A query to New Relic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_relic: Option<NewRelicMetric>,
-    /// DOC MetricProvider.job
+    /// A Kubernetes Job that succeeds or fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<JobMetric>,
-    /// DOC MetricProvider.cloudWatch
+    /// Queries to Amazon CloudWatch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud_watch: Option<CloudWatchMetric>,
-    /// DOC MetricProvider.graphite
+    /// A query to Graphite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graphite: Option<GraphiteMetric>,
-    /// DOC MetricProvider.influxdb
+    /// A query to InfluxDB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub influxdb: Option<InfluxdbMetric>,
-    /// DOC MetricProvider.skywalking
+    /// A query to Apache SkyWalking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skywalking: Option<SkyWalkingMetric>,
-    /// DOC MetricProvider.plugin
+    /// A provider beyond the built-in ones, by name, with a configuration of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugin: BTreeMap<String, RawJson>,
 }
 
-/// DOC PrometheusRangeQueryArgs
+/// The window of a range query; start and end are expressions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusRangeQueryArgs {
-    /// DOC PrometheusRangeQueryArgs.start
+    /// Where it starts, such as `now() - duration("10m")`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub start: String,
-    /// DOC PrometheusRangeQueryArgs.end
+    /// Where it ends, such as `now()`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub end: String,
-    /// DOC PrometheusRangeQueryArgs.step
+    /// Distance of the samples, a Go duration.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub step: String,
 }
 
-/// DOC PrometheusMetric
+/// A query to Prometheus. A scalar is a number to the conditions, a vector or a matrix a list of
+/// numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusMetric {
-    /// DOC PrometheusMetric.address
+    /// URL of the server. Default: the environment variable ARGO_ROLLOUTS_PROMETHEUS_ADDRESS of the
+    /// controller.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub address: String,
-    /// DOC PrometheusMetric.query
+    /// The query, in PromQL.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
-    /// DOC PrometheusMetric.authentication
+    /// How to log in.
     #[serde(default)]
     pub authentication: Authentication,
-    /// DOC PrometheusMetric.timeout
+    /// How long the server may take, in seconds. Default 30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
-    /// DOC PrometheusMetric.insecure
+    /// Whether the server's certificate goes unchecked. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub insecure: bool,
-    /// DOC PrometheusMetric.headers
+    /// Headers of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<WebMetricHeader>,
-    /// DOC PrometheusMetric.rangeQuery
+    /// Makes it a range query over this window. Default: an instant query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range_query: Option<PrometheusRangeQueryArgs>,
 }
 
-/// DOC Authentication
+/// How to log in to a server: at most one field is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Authentication {
-    /// DOC Authentication.sigv4
+    /// By a signature of AWS (Amazon Managed Prometheus).
     #[serde(default)]
     pub sigv4: Sigv4Config,
-    /// DOC Authentication.oauth2
+    /// By an OAuth 2 client credentials grant.
     #[serde(default)]
     pub oauth2: OAuth2Config,
-    /// DOC Authentication.basicAuth
+    /// By user name and password.
     #[serde(default)]
     pub basic_auth: BasicAuthConfig,
 }
 
-/// DOC OAuth2Config
+/// An OAuth 2 client credentials grant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OAuth2Config {
-    /// DOC OAuth2Config.tokenUrl
+    /// URL that hands out tokens.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token_url: String,
-    /// DOC OAuth2Config.clientId
+    /// The client.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_id: String,
-    /// DOC OAuth2Config.clientSecret
+    /// Its secret; an argument read from a Secret keeps it out of the template.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_secret: String,
-    /// DOC OAuth2Config.scopes
+    /// The scopes to ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
 }
 
-/// DOC Sigv4Config
+/// A signature of AWS.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sigv4Config {
-    /// DOC Sigv4Config.region
+    /// Region of the service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub region: String,
-    /// DOC Sigv4Config.profile
+    /// Profile with the credentials.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profile: String,
-    /// DOC Sigv4Config.roleArn
+    /// Role to assume.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub role_arn: String,
 }
 
-/// DOC BasicAuthConfig
+/// HTTP basic authentication.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BasicAuthConfig {
-    /// DOC BasicAuthConfig.username
+    /// The user.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub username: String,
-    /// DOC BasicAuthConfig.password
+    /// The password; an argument read from a Secret keeps it out of the template.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub password: String,
 }
 
-/// DOC WavefrontMetric
+/// A query to Wavefront. Credentials: Secret wavefront-api-tokens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WavefrontMetric {
-    /// DOC WavefrontMetric.address
+    /// Host of the server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub address: String,
-    /// DOC WavefrontMetric.query
+    /// The query.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
 }
 
-/// DOC NewRelicMetric
+/// A query to New Relic. More than one row is a list to the conditions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewRelicMetric {
-    /// DOC NewRelicMetric.profile
+    /// Name of the Secret with the credentials. Default newrelic.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profile: String,
-    /// DOC NewRelicMetric.query
+    /// The query, in NRQL.
     pub query: String,
-    /// DOC NewRelicMetric.timeout
+    /// How long the server may take, in seconds. Default 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
 }
 
-/// DOC JobMetric
+/// A Job; the measurement is successful when it completes and failed when it fails.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobMetric {
-    /// DOC JobMetric.metadata
+    /// Labels and annotations of the Job.
     #[serde(default)]
     pub metadata: ObjectMeta,
-    /// DOC JobMetric.spec
+    /// The Job.
     pub spec: Raw<JobSpec>,
 }
 
-/// DOC GraphiteMetric
+/// A query to Graphite.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GraphiteMetric {
-    /// DOC GraphiteMetric.address
+    /// URL of the server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub address: String,
-    /// DOC GraphiteMetric.query
+    /// The query.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
 }
 
-/// DOC InfluxdbMetric
+/// A query to InfluxDB.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InfluxdbMetric {
-    /// DOC InfluxdbMetric.profile
+    /// Name of the Secret with the credentials. Default influxdb.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profile: String,
-    /// DOC InfluxdbMetric.query
+    /// The query, in Flux.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
 }
 
-/// DOC CloudWatchMetric
+/// Queries to Amazon CloudWatch. Credentials: the AWS SDK's chain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudWatchMetric {
-    /// DOC CloudWatchMetric.interval
+    /// How far back the queries look, a Go duration. Default 5m.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub interval: String,
-    /// DOC CloudWatchMetric.metricDataQueries
+    /// The queries.
     pub metric_data_queries: Vec<CloudWatchMetricDataQuery>,
 }
 
-/// DOC CloudWatchMetricDataQuery
+/// One query: metricStat, or an expression over others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudWatchMetricDataQuery {
-    /// DOC CloudWatchMetricDataQuery.id
+    /// Name of the query in expressions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
-    /// DOC CloudWatchMetricDataQuery.expression
+    /// An expression over the results of other queries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
-    /// DOC CloudWatchMetricDataQuery.label
+    /// Label of the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// DOC CloudWatchMetricDataQuery.metricStat
+    /// A statistic of a metric.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric_stat: Option<CloudWatchMetricStat>,
-    /// DOC CloudWatchMetricDataQuery.period
+    /// Distance of the samples of an expression, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<IntOrString>,
-    /// DOC CloudWatchMetricDataQuery.returnData
+    /// Whether the result is one for the conditions. Default true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_data: Option<bool>,
 }
 
-/// DOC CloudWatchMetricStat
+/// A statistic of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudWatchMetricStat {
-    /// DOC CloudWatchMetricStat.metric
+    /// The metric.
     #[serde(default)]
     pub metric: CloudWatchMetricStatMetric,
-    /// DOC CloudWatchMetricStat.period
+    /// Distance of the samples, in seconds.
     #[serde(default)]
     pub period: IntOrString,
-    /// DOC CloudWatchMetricStat.stat
+    /// The statistic, such as Average.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stat: String,
-    /// DOC CloudWatchMetricStat.unit
+    /// The unit to ask for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
 }
 
-/// DOC CloudWatchMetricStatMetric
+/// A metric in CloudWatch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudWatchMetricStatMetric {
-    /// DOC CloudWatchMetricStatMetric.dimensions
+    /// Its dimensions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<CloudWatchMetricStatMetricDimension>,
-    /// DOC CloudWatchMetricStatMetric.metricName
+    /// Its name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub metric_name: String,
-    /// DOC CloudWatchMetricStatMetric.namespace
+    /// Its namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
 
-/// DOC CloudWatchMetricStatMetricDimension
+/// A dimension of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudWatchMetricStatMetricDimension {
-    /// DOC CloudWatchMetricStatMetricDimension.name
+    /// Its name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// DOC CloudWatchMetricStatMetricDimension.value
+    /// Its value.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value: String,
 }
 
-/// DOC SkyWalkingMetric
+/// A query to Apache SkyWalking.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SkyWalkingMetric {
-    /// DOC SkyWalkingMetric.address
+    /// URL of the server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub address: String,
-    /// DOC SkyWalkingMetric.query
+    /// The query, in GraphQL.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
-    /// DOC SkyWalkingMetric.interval
+    /// How far back the query looks, a Go duration.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub interval: String,
 }
 
-/// DOC KayentaMetric
+/// A canary judgement by Kayenta, asked for again every 15 seconds until there is one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KayentaMetric {
-    /// DOC KayentaMetric.address
+    /// URL of the server.
     pub address: String,
-    /// DOC KayentaMetric.application
+    /// Application that the configuration belongs to.
     pub application: String,
-    /// DOC KayentaMetric.canaryConfigName
+    /// Name of the canary configuration.
     pub canary_config_name: String,
-    /// DOC KayentaMetric.metricsAccountName
+    /// Account that metrics are read with.
     pub metrics_account_name: String,
-    /// DOC KayentaMetric.configurationAccountName
+    /// Account that the configuration is read with.
     pub configuration_account_name: String,
-    /// DOC KayentaMetric.storageAccountName
+    /// Account that results are stored with.
     pub storage_account_name: String,
-    /// DOC KayentaMetric.threshold
+    /// Which scores pass.
     pub threshold: KayentaThreshold,
-    /// DOC KayentaMetric.scopes
+    /// What is compared.
     pub scopes: Vec<KayentaScope>,
-    /// DOC KayentaMetric.lookback
+    /// Whether the whole time since the start is judged each time. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub lookback: bool,
 }
 
-/// DOC KayentaThreshold
+/// Which scores of a judgement (0 to 100) pass.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KayentaThreshold {
-    /// DOC KayentaThreshold.pass
+    /// Scores from here on are successful.
     pub pass: i64,
-    /// DOC KayentaThreshold.marginal
+    /// Scores from here on, below pass, are inconclusive; lower ones have failed.
     pub marginal: i64,
 }
 
-/// DOC KayentaScope
+/// The two sides of a judgement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KayentaScope {
-    /// DOC KayentaScope.name
+    /// Name of the scope in the canary configuration.
     pub name: String,
-    /// DOC KayentaScope.controlScope
+    /// The side that is known to be good.
     pub control_scope: ScopeDetail,
-    /// DOC KayentaScope.experimentScope
+    /// The side that is judged.
     pub experiment_scope: ScopeDetail,
 }
 
-/// DOC ScopeDetail
+/// One side of a judgement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScopeDetail {
-    /// DOC ScopeDetail.scope
+    /// What tells its metrics from others.
     pub scope: String,
-    /// DOC ScopeDetail.region
+    /// Its region.
     pub region: String,
-    /// DOC ScopeDetail.step
+    /// Distance of the samples, in seconds.
     pub step: i64,
-    /// DOC ScopeDetail.start
+    /// Where the window starts, RFC 3339.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub start: String,
-    /// DOC ScopeDetail.end
+    /// Where the window ends, RFC 3339.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub end: String,
 }
 
-/// DOC WebMetric
+/// A request to a web server. A status other than 2xx is an error; an answer that is not JSON is a
+/// text to the conditions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebMetric {
-    /// DOC WebMetric.method
+    /// The HTTP method. Default GET.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<WebMetricMethod>,
-    /// DOC WebMetric.url
+    /// The URL.
     pub url: String,
-    /// DOC WebMetric.headers
+    /// Headers of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<WebMetricHeader>,
-    /// DOC WebMetric.body
+    /// Body of the request, as text. Not with GET, and not with jsonBody.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body: String,
-    /// DOC WebMetric.timeoutSeconds
+    /// How long the server may take, in seconds. Default 10.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub timeout_seconds: i64,
-    /// DOC WebMetric.jsonPath
+    /// Which part of the answer is the value, a JSONPath such as `{$.data.ok}`. Default `{$}`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub json_path: String,
-    /// DOC WebMetric.insecure
+    /// Whether the server's certificate goes unchecked. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub insecure: bool,
-    /// DOC WebMetric.jsonBody
+    /// Body of the request, as JSON. Not with GET, and not with body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_body: Option<RawJson>,
-    /// DOC WebMetric.authentication
+    /// How to log in.
     #[serde(default)]
     pub authentication: Authentication,
 }
 
-/// DOC WebMetricHeader
+/// A header of a request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebMetricHeader {
-    /// DOC WebMetricHeader.key
+    /// Its name.
     pub key: String,
-    /// DOC WebMetricHeader.value
+    /// Its value.
     pub value: String,
 }
 
-/// DOC DatadogMetric
+/// A query to Datadog: query, or queries and a formula.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DatadogMetric {
-    /// DOC DatadogMetric.interval
+    /// How far back the query looks, a Go duration. Default 5m.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub interval: String,
-    /// DOC DatadogMetric.query
+    /// The query.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
-    /// DOC DatadogMetric.queries
+    /// Several queries, by the names that the formula uses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub queries: BTreeMap<String, String>,
-    /// DOC DatadogMetric.formula
+    /// A formula over the queries.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub formula: String,
-    /// DOC DatadogMetric.apiVersion
+    /// Version of the API: v1 (default) or v2.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub api_version: String,
-    /// DOC DatadogMetric.aggregator
+    /// How a series becomes one number, such as avg or last. With v2 only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub aggregator: String,
-    /// DOC DatadogMetric.secretRef
+    /// The Secret with the credentials. Default: Secret datadog in the controller's namespace, then
+    /// its environment.
     #[serde(default)]
     pub secret_ref: SecretRef,
-    /// DOC DatadogMetric.requestTimeout
+    /// How long the server may take, a Go duration. Default 10s.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request_timeout: String,
 }
 
-/// DOC SecretRef
+/// A reference to a Secret with credentials.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretRef {
-    /// DOC SecretRef.name
+    /// Name of the Secret.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// DOC SecretRef.namespaced
+    /// Whether it is in the AnalysisRun's namespace. Default false: in the controller's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub namespaced: bool,
 }
 
 open_enum! {
-    /// DOC WebMetricMethod
+    /// The HTTP method of a request.
     WebMetricMethod {
-        /// DOC WebMetricMethod.Get
+        /// GET.
         Get = "GET",
-        /// DOC WebMetricMethod.Post
+        /// POST.
         Post = "POST",
-        /// DOC WebMetricMethod.Put
+        /// PUT.
         Put = "PUT",
     }
 }

@@ -11,7 +11,7 @@ use crate::omit::{is_false, is_zero};
 use crate::open_enum::open_enum;
 use crate::time::Time;
 
-/// DOC AnalysisRunSpec
+/// What an AnalysisRun measures (spec §1.7, §2.9).
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "argoproj.io",
@@ -25,170 +25,171 @@ use crate::time::Time;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisRunSpec {
-    /// DOC AnalysisRunSpec.metrics
+    /// The metrics.
     pub metrics: Vec<Metric>,
-    /// DOC AnalysisRunSpec.args
+    /// The arguments, with their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Argument>,
-    /// DOC AnalysisRunSpec.terminate
+    /// Ends the run. Without failures so far it is successful. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub terminate: bool,
-    /// DOC AnalysisRunSpec.dryRun
+    /// Metrics that are measured, but whose outcome does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dry_run: Vec<DryRun>,
-    /// DOC AnalysisRunSpec.measurementRetention
+    /// How many measurements of which metrics are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurement_retention: Vec<MeasurementRetention>,
-    /// DOC AnalysisRunSpec.ttlStrategy
+    /// When the finished run is deleted. Default: never, by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_strategy: Option<TTLStrategy>,
 }
 
-/// DOC TTLStrategy
+/// When a finished run is deleted; the more specific field wins.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TTLStrategy {
-    /// DOC TTLStrategy.secondsAfterCompletion
+    /// Seconds after it ended, however it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_after_completion: Option<i32>,
-    /// DOC TTLStrategy.secondsAfterFailure
+    /// Seconds after it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_after_failure: Option<i32>,
-    /// DOC TTLStrategy.secondsAfterSuccess
+    /// Seconds after it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_after_success: Option<i32>,
 }
 
-/// DOC AnalysisRunStatus
+/// What came of an AnalysisRun so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisRunStatus {
-    /// DOC AnalysisRunStatus.phase
+    /// The verdict, once all metrics are done.
     pub phase: AnalysisPhase,
-    /// DOC AnalysisRunStatus.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC AnalysisRunStatus.metricResults
+    /// What came of each metric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metric_results: Vec<MetricResult>,
-    /// DOC AnalysisRunStatus.startedAt
+    /// When the run started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// DOC AnalysisRunStatus.runSummary
+    /// The metrics that count, by phase.
     #[serde(default)]
     pub run_summary: RunSummary,
-    /// DOC AnalysisRunStatus.dryRunSummary
+    /// The dry-run metrics, by phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run_summary: Option<RunSummary>,
-    /// DOC AnalysisRunStatus.completedAt
+    /// When the run ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
 }
 
-/// DOC RunSummary
+/// Numbers of metrics by phase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSummary {
-    /// DOC RunSummary.count
+    /// All of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub count: i32,
-    /// DOC RunSummary.successful
+    /// Successful ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub successful: i32,
-    /// DOC RunSummary.failed
+    /// Failed ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: i32,
-    /// DOC RunSummary.inconclusive
+    /// Inconclusive ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub inconclusive: i32,
-    /// DOC RunSummary.error
+    /// Those that could not be measured.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub error: i32,
 }
 
-/// DOC MetricResult
+/// What came of a metric so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricResult {
-    /// DOC MetricResult.name
+    /// Name of the metric.
     pub name: String,
-    /// DOC MetricResult.phase
+    /// The verdict on it.
     pub phase: AnalysisPhase,
-    /// DOC MetricResult.measurements
+    /// The last measurements, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<Measurement>,
-    /// DOC MetricResult.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC MetricResult.count
+    /// Completed measurements, without errors.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub count: i32,
-    /// DOC MetricResult.successful
+    /// Good ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub successful: i32,
-    /// DOC MetricResult.failed
+    /// Bad ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: i32,
-    /// DOC MetricResult.inconclusive
+    /// Inconclusive ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub inconclusive: i32,
-    /// DOC MetricResult.error
+    /// Errors.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub error: i32,
-    /// DOC MetricResult.consecutiveError
+    /// Errors in a row, up to now.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub consecutive_error: i32,
-    /// DOC MetricResult.dryRun
+    /// Whether its outcome does not count.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
-    /// DOC MetricResult.metadata
+    /// What the provider tells of the metric, such as the query with its arguments filled in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// DOC MetricResult.consecutiveSuccess
+    /// Good values in a row, up to now.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub consecutive_success: i32,
 }
 
-/// DOC Measurement
+/// One measurement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Measurement {
-    /// DOC Measurement.phase
+    /// The verdict on it.
     pub phase: AnalysisPhase,
-    /// DOC Measurement.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC Measurement.startedAt
+    /// When it started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// DOC Measurement.finishedAt
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// DOC Measurement.value
+    /// The value, as text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value: String,
-    /// DOC Measurement.metadata
+    /// What the provider tells of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// DOC Measurement.resumeAt
+    /// When the provider is asked again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume_at: Option<Time>,
 }
 
 open_enum! {
-    /// DOC AnalysisPhase
+    /// Verdict on a measurement, a metric, a run or an experiment. From good to bad: Successful,
+    /// Running, Pending, Inconclusive, Error, Failed; the worst of the parts is that of the whole.
     AnalysisPhase {
-        /// DOC AnalysisPhase.Pending
+        /// Not started.
         Pending = "Pending",
-        /// DOC AnalysisPhase.Running
+        /// Going on.
         Running = "Running",
-        /// DOC AnalysisPhase.Successful
+        /// Good.
         Successful = "Successful",
-        /// DOC AnalysisPhase.Failed
+        /// Bad.
         Failed = "Failed",
-        /// DOC AnalysisPhase.Error
+        /// It could not be measured.
         Error = "Error",
-        /// DOC AnalysisPhase.Inconclusive
+        /// Neither good nor bad.
         Inconclusive = "Inconclusive",
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::MetricProvider;
 use crate::rollout::{AnalysisTemplateRef, FieldRef};
 
-/// DOC AnalysisTemplateSpec
+/// Metrics that say whether a version is good (spec §1.7).
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "argoproj.io",
@@ -21,115 +21,121 @@ use crate::rollout::{AnalysisTemplateRef, FieldRef};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisTemplateSpec {
-    /// DOC AnalysisTemplateSpec.metrics
+    /// The metrics; a run is successful when all of them are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
-    /// DOC AnalysisTemplateSpec.args
+    /// The arguments that the metrics use, as `{{args.NAME}}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Argument>,
-    /// DOC AnalysisTemplateSpec.dryRun
+    /// Metrics that are measured, but whose outcome does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dry_run: Vec<DryRun>,
-    /// DOC AnalysisTemplateSpec.measurementRetention
+    /// How many measurements of which metrics are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurement_retention: Vec<MeasurementRetention>,
-    /// DOC AnalysisTemplateSpec.templates
+    /// Further templates whose metrics and arguments are added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<AnalysisTemplateRef>,
 }
 
-/// DOC Metric
+/// Something to measure, and which values are good (spec §2.9, §2.10).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
-    /// DOC Metric.name
+    /// Name of the metric, unique in the run.
     pub name: String,
-    /// DOC Metric.interval
+    /// Time between measurements, a Go duration, counted from the end of the last. Required where
+    /// count is above 1. Without a count it goes on until the analysis is stopped.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub interval: String,
-    /// DOC Metric.initialDelay
+    /// Time before the first measurement, a Go duration. Default: none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub initial_delay: String,
-    /// DOC Metric.count
+    /// Number of measurements. Default: 1 without an interval, no end with one; 0 is the same as
+    /// unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<IntOrString>,
-    /// DOC Metric.successCondition
+    /// Expression over result that holds for a good value, such as `result[0] >= 0.95`. Without any
+    /// condition, each value is good.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub success_condition: String,
-    /// DOC Metric.failureCondition
+    /// Expression over result that holds for a bad value. It wins over successCondition; a value
+    /// that meets neither is inconclusive.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub failure_condition: String,
-    /// DOC Metric.failureLimit
+    /// How many bad values are tolerated. Default 0; -1 is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_limit: Option<IntOrString>,
-    /// DOC Metric.inconclusiveLimit
+    /// How many inconclusive values are tolerated. Default 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inconclusive_limit: Option<IntOrString>,
-    /// DOC Metric.consecutiveErrorLimit
+    /// How many errors in a row are tolerated. Default 4. An error does not count as a measurement
+    /// and is tried again after 10 seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consecutive_error_limit: Option<IntOrString>,
-    /// DOC Metric.provider
+    /// What measures it.
     pub provider: MetricProvider,
-    /// DOC Metric.consecutiveSuccessLimit
+    /// How many good values in a row are enough. Default 0: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consecutive_success_limit: Option<IntOrString>,
 }
 
-/// DOC DryRun
+/// Metrics that are measured, but whose outcome does not count.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DryRun {
-    /// DOC DryRun.metricName
+    /// Regular expression over the names of metrics, unanchored. It has to match one.
     pub metric_name: String,
 }
 
-/// DOC MeasurementRetention
+/// How many measurements of certain metrics are kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MeasurementRetention {
-    /// DOC MeasurementRetention.metricName
+    /// Regular expression over the names of metrics, unanchored. It has to match one.
     pub metric_name: String,
-    /// DOC MeasurementRetention.limit
+    /// How many, at least 1. Metrics without a rule keep 10.
     pub limit: i32,
 }
 
-/// DOC Argument
+/// An argument of an analysis: its value, where that comes from, or none, if whoever starts the
+/// analysis gives it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Argument {
-    /// DOC Argument.name
+    /// Name of the argument, unique in the list.
     pub name: String,
-    /// DOC Argument.value
+    /// Its value, or the default of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// DOC Argument.valueFrom
+    /// Where the value is read from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_from: Option<ValueFrom>,
 }
 
-/// DOC ValueFrom
+/// Where an argument takes its value from: exactly one field is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ValueFrom {
-    /// DOC ValueFrom.secretKeyRef
+    /// A key of a Secret, read when a measurement is taken and kept out of logs and messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<SecretKeyRef>,
-    /// DOC ValueFrom.fieldRef
+    /// A field; Rollouts resolve it, AnalysisRuns by themselves do not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field_ref: Option<FieldRef>,
 }
 
-/// DOC SecretKeyRef
+/// A key of a Secret in the AnalysisRun's namespace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
-    /// DOC SecretKeyRef.name
+    /// Name of the Secret.
     pub name: String,
-    /// DOC SecretKeyRef.key
+    /// The key.
     pub key: String,
 }
 
-/// DOC ClusterAnalysisTemplateSpec
+/// An analysis template for all namespaces.
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "argoproj.io",

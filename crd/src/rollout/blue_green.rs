@@ -7,49 +7,55 @@ use serde::{Deserialize, Serialize};
 use crate::omit::is_zero;
 use crate::rollout::{AntiAffinity, PodTemplateMetadata, RolloutAnalysis};
 
-/// DOC BlueGreenStrategy
+/// Two full sets of pods, and a Service that is switched from one to the other (spec §1.2, §2.7).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BlueGreenStrategy {
-    /// DOC BlueGreenStrategy.activeService
+    /// Name of the Service that clients use. Required; it always selects exactly one version.
     pub active_service: String,
-    /// DOC BlueGreenStrategy.previewService
+    /// Name of the Service that selects the new version before the switch. Default: none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub preview_service: String,
-    /// DOC BlueGreenStrategy.previewReplicaCount
+    /// Pods of the new version until it is promoted; then it grows to spec.replicas before the
+    /// switch. Default: spec.replicas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preview_replica_count: Option<i32>,
-    /// DOC BlueGreenStrategy.autoPromotionEnabled
+    /// Whether the switch happens by itself once the new version is ready. Default true; with
+    /// false, somebody promotes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_promotion_enabled: Option<bool>,
-    /// DOC BlueGreenStrategy.autoPromotionSeconds
+    /// Seconds between "ready" and the switch. Default 0; without effect where autoPromotionEnabled
+    /// is false.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub auto_promotion_seconds: i32,
-    /// DOC BlueGreenStrategy.maxUnavailable
+    /// Pods, or percent of spec.replicas (rounded down), that may be missing while pods are
+    /// replaced or restarted. Default 25%. Any string is a percentage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrString>,
-    /// DOC BlueGreenStrategy.scaleDownDelaySeconds
+    /// Seconds between the switch and the scale-down of the old version, so that routers learn of
+    /// the switch. Default 30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down_delay_seconds: Option<i32>,
-    /// DOC BlueGreenStrategy.scaleDownDelayRevisionLimit
+    /// How many old versions may wait for their scale-down at a time; the others go at once.
+    /// Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down_delay_revision_limit: Option<i32>,
-    /// DOC BlueGreenStrategy.prePromotionAnalysis
+    /// An analysis that has to succeed before the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pre_promotion_analysis: Option<RolloutAnalysis>,
-    /// DOC BlueGreenStrategy.antiAffinity
+    /// Keeps pods of the new version away from nodes that run the stable one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anti_affinity: Option<AntiAffinity>,
-    /// DOC BlueGreenStrategy.postPromotionAnalysis
+    /// An analysis after the switch; if it fails, the switch is taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_promotion_analysis: Option<RolloutAnalysis>,
-    /// DOC BlueGreenStrategy.previewMetadata
+    /// Labels and annotations that pods have while they are behind the preview Service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preview_metadata: Option<PodTemplateMetadata>,
-    /// DOC BlueGreenStrategy.activeMetadata
+    /// Labels and annotations that pods have while they are behind the active Service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_metadata: Option<PodTemplateMetadata>,
-    /// DOC BlueGreenStrategy.abortScaleDownDelaySeconds
+    /// Seconds between an abort and the scale-down of the new version. Default 30; 0 keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abort_scale_down_delay_seconds: Option<i32>,
 }

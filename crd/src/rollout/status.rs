@@ -10,389 +10,394 @@ use crate::open_enum::open_enum;
 use crate::raw::RawJson;
 use crate::time::Time;
 
-/// DOC RolloutStatus
+/// Where a Rollout stands (spec §1.6).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutStatus {
-    /// DOC RolloutStatus.abort
+    /// Whether the rollout is aborted. Clients set it to abort and clear it to retry.
     #[serde(default, skip_serializing_if = "is_false")]
     pub abort: bool,
-    /// DOC RolloutStatus.pauseConditions
+    /// Why the controller paused. Clients clear the list to promote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pause_conditions: Vec<PauseCondition>,
-    /// DOC RolloutStatus.controllerPause
+    /// Set when the controller pauses; with no pause condition left it means that somebody promoted
+    /// (spec §2.2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub controller_pause: bool,
-    /// DOC RolloutStatus.abortedAt
+    /// When the rollout was aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aborted_at: Option<Time>,
-    /// DOC RolloutStatus.currentPodHash
+    /// The pod-template hash of the new version: the label of the ReplicaSet that was found for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub current_pod_hash: String,
-    /// DOC RolloutStatus.currentStepHash
+    /// The hash of the steps that the index counts in; a change of the steps starts over (spec
+    /// §2.1).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub current_step_hash: String,
-    /// DOC RolloutStatus.replicas
+    /// Pods of all versions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub replicas: i32,
-    /// DOC RolloutStatus.updatedReplicas
+    /// Pods of the new version.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub updated_replicas: i32,
-    /// DOC RolloutStatus.readyReplicas
+    /// Ready pods of all versions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ready_replicas: i32,
-    /// DOC RolloutStatus.availableReplicas
+    /// Available pods of all versions: ready for minReadySeconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub available_replicas: i32,
-    /// DOC RolloutStatus.currentStepIndex
+    /// Index of the current step, counted from 0; the number of steps once all are done. Clients
+    /// add 1 to skip a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_step_index: Option<i32>,
-    /// DOC RolloutStatus.collisionCount
+    /// How often the name of a new ReplicaSet was taken by another template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collision_count: Option<i32>,
-    /// DOC RolloutStatus.observedGeneration
+    /// The metadata.generation that this status was computed from; a string by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<ObservedGeneration>,
-    /// DOC RolloutStatus.conditions
+    /// Conditions, one of a type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RolloutCondition>,
-    /// DOC RolloutStatus.canary
+    /// What concerns a canary.
     #[serde(default)]
     pub canary: CanaryStatus,
-    /// DOC RolloutStatus.blueGreen
+    /// What concerns a blue-green rollout.
     #[serde(default)]
     pub blue_green: BlueGreenStatus,
-    /// DOC RolloutStatus.HPAReplicas
+    /// Pods that an autoscaler is told of.
     #[serde(rename = "HPAReplicas", default, skip_serializing_if = "is_zero")]
     pub hpa_replicas: i32,
-    /// DOC RolloutStatus.selector
+    /// The label selector that an autoscaler counts pods by, as text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub selector: String,
-    /// DOC RolloutStatus.stableRS
+    /// The pod-template hash of the stable version; empty before the first one is complete.
     #[serde(rename = "stableRS", default, skip_serializing_if = "String::is_empty")]
     pub stable_rs: String,
-    /// DOC RolloutStatus.restartedAt
+    /// The spec.restartAt that has been carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Time>,
-    /// DOC RolloutStatus.promoteFull
+    /// Set by clients to skip all steps, pauses and analyses; cleared when the promotion is
+    /// complete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub promote_full: bool,
-    /// DOC RolloutStatus.phase
+    /// How the rollout is, in a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<RolloutPhase>,
-    /// DOC RolloutStatus.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC RolloutStatus.workloadObservedGeneration
+    /// The generation of the workload (workloadRef) that this status was computed from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload_observed_generation: Option<ObservedGeneration>,
-    /// DOC RolloutStatus.alb
+    /// The load balancer of the only Ingress. Superseded by albs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alb: Option<ALBStatus>,
-    /// DOC RolloutStatus.albs
+    /// The load balancers and target groups, one entry an Ingress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub albs: Vec<ALBStatus>,
-    /// DOC RolloutStatus.duration
+    /// How long the rollout takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<RolloutDurationStatus>,
 }
 
-/// DOC PauseCondition
+/// A reason to pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PauseCondition {
-    /// DOC PauseCondition.reason
+    /// The reason.
     pub reason: PauseReason,
-    /// DOC PauseCondition.startTime
+    /// Since when; the duration of a pause step counts from here.
     pub start_time: Time,
 }
 
-/// DOC RolloutDurationStatus
+/// When a rollout began and ended, and how long it waited for somebody.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutDurationStatus {
-    /// DOC RolloutDurationStatus.rolloutStartedAt
+    /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout_started_at: Option<Time>,
-    /// DOC RolloutDurationStatus.manualPauseStartedAt
+    /// When the wait for somebody that is going on began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manual_pause_started_at: Option<Time>,
-    /// DOC RolloutDurationStatus.totalManualPauseDurationSeconds
+    /// Seconds of all such waits that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_manual_pause_duration_seconds: Option<i64>,
-    /// DOC RolloutDurationStatus.finishedAt
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// DOC RolloutDurationStatus.completionStatus
+    /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_status: Option<CompletionStatus>,
 }
 
-/// DOC BlueGreenStatus
+/// Where a blue-green rollout stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BlueGreenStatus {
-    /// DOC BlueGreenStatus.previewSelector
+    /// The pod-template hash that the preview Service selects.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub preview_selector: String,
-    /// DOC BlueGreenStatus.activeSelector
+    /// The pod-template hash that the active Service selects.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub active_selector: String,
-    /// DOC BlueGreenStatus.scaleUpPreviewCheckPoint
+    /// Whether the new version has been released from previewReplicaCount to its full size.
     #[serde(default, skip_serializing_if = "is_false")]
     pub scale_up_preview_check_point: bool,
-    /// DOC BlueGreenStatus.prePromotionAnalysisRunStatus
+    /// The analysis before the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pre_promotion_analysis_run_status: Option<RolloutAnalysisRunStatus>,
-    /// DOC BlueGreenStatus.postPromotionAnalysisRunStatus
+    /// The analysis after the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_promotion_analysis_run_status: Option<RolloutAnalysisRunStatus>,
 }
 
-/// DOC CanaryStatus
+/// Where a canary stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CanaryStatus {
-    /// DOC CanaryStatus.currentStepAnalysisRunStatus
+    /// The analysis of the current step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_step_analysis_run_status: Option<RolloutAnalysisRunStatus>,
-    /// DOC CanaryStatus.currentBackgroundAnalysisRunStatus
+    /// The analysis beside the steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_background_analysis_run_status: Option<RolloutAnalysisRunStatus>,
-    /// DOC CanaryStatus.currentExperiment
+    /// Name of the Experiment of the current step.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub current_experiment: String,
-    /// DOC CanaryStatus.weights
+    /// The weights that the router was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<TrafficWeights>,
-    /// DOC CanaryStatus.stablePingPong
+    /// Which Service of a ping-pong canary is the stable one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stable_ping_pong: Option<PingPongType>,
-    /// DOC CanaryStatus.stepPluginStatuses
+    /// What step plugins did and answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub step_plugin_statuses: Vec<StepPluginStatus>,
 }
 
-/// DOC TrafficWeights
+/// The weights that a router was given.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrafficWeights {
-    /// DOC TrafficWeights.canary
+    /// Of the new version.
     pub canary: WeightDestination,
-    /// DOC TrafficWeights.stable
+    /// Of the stable version.
     pub stable: WeightDestination,
-    /// DOC TrafficWeights.additional
+    /// Of the templates of an experiment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub additional: Vec<WeightDestination>,
-    /// DOC TrafficWeights.verified
+    /// Whether the router carries them out; absent where it cannot be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
 }
 
-/// DOC WeightDestination
+/// A destination and its weight.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WeightDestination {
-    /// DOC WeightDestination.weight
+    /// Its weight, 0 to 100 or to maxTrafficWeight.
     pub weight: i32,
-    /// DOC WeightDestination.serviceName
+    /// Its Service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_name: String,
-    /// DOC WeightDestination.podTemplateHash
+    /// The pod-template hash of its pods.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pod_template_hash: String,
 }
 
-/// DOC RolloutAnalysisRunStatus
+/// An AnalysisRun of a Rollout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutAnalysisRunStatus {
-    /// DOC RolloutAnalysisRunStatus.name
+    /// Its name.
     pub name: String,
-    /// DOC RolloutAnalysisRunStatus.status
+    /// Its phase.
     pub status: AnalysisPhase,
-    /// DOC RolloutAnalysisRunStatus.message
+    /// Its message.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 }
 
-/// DOC StepPluginStatus
+/// What a step plugin did and answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StepPluginStatus {
-    /// DOC StepPluginStatus.index
+    /// Index of the step, counted from 0.
     pub index: i32,
-    /// DOC StepPluginStatus.name
+    /// Name of the plugin.
     pub name: String,
-    /// DOC StepPluginStatus.operation
+    /// What it was asked to do.
     pub operation: StepPluginOperation,
-    /// DOC StepPluginStatus.phase
+    /// How that went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<StepPluginPhase>,
-    /// DOC StepPluginStatus.message
+    /// Why it is so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// DOC StepPluginStatus.startedAt
+    /// When it was first asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// DOC StepPluginStatus.updatedAt
+    /// When it was last asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Time>,
-    /// DOC StepPluginStatus.finishedAt
+    /// When it was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// DOC StepPluginStatus.backoff
+    /// How long to wait before it is asked again, a Go duration.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub backoff: String,
-    /// DOC StepPluginStatus.executions
+    /// How often it was asked.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub executions: i32,
-    /// DOC StepPluginStatus.disabled
+    /// Whether the plugin was switched off and the step passed over.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,
-    /// DOC StepPluginStatus.status
+    /// What the plugin wants to be told the next time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<RawJson>,
 }
 
-/// DOC ALBStatus
+/// The parts of an AWS load balancer behind an Ingress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ALBStatus {
-    /// DOC ALBStatus.loadBalancer
+    /// The load balancer.
     #[serde(default)]
     pub load_balancer: AwsResourceRef,
-    /// DOC ALBStatus.canaryTargetGroup
+    /// The target group of the new version.
     #[serde(default)]
     pub canary_target_group: AwsResourceRef,
-    /// DOC ALBStatus.stableTargetGroup
+    /// The target group of the stable version.
     #[serde(default)]
     pub stable_target_group: AwsResourceRef,
-    /// DOC ALBStatus.ingress
+    /// Name of the Ingress.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ingress: String,
 }
 
-/// DOC AwsResourceRef
+/// A resource in AWS.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsResourceRef {
-    /// DOC AwsResourceRef.name
+    /// Its name.
     pub name: String,
-    /// DOC AwsResourceRef.arn
+    /// Its ARN.
     pub arn: String,
-    /// DOC AwsResourceRef.fullName
+    /// The last part of its ARN, by which CloudWatch knows it.
     pub full_name: String,
 }
 
-/// DOC RolloutCondition
+/// A condition of a Rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutCondition {
-    /// DOC RolloutCondition.type
+    /// What it is about: Available, Progressing, Paused, Healthy, Completed, InvalidSpec,
+    /// ReplicaFailure, Ready, Reconciling or Stalled.
     pub r#type: String,
-    /// DOC RolloutCondition.status
+    /// Whether it holds.
     pub status: ConditionStatus,
-    /// DOC RolloutCondition.lastUpdateTime
+    /// When it was last confirmed.
     pub last_update_time: Time,
-    /// DOC RolloutCondition.lastTransitionTime
+    /// When its status last changed.
     pub last_transition_time: Time,
-    /// DOC RolloutCondition.reason
+    /// Why, in a word for programs.
     pub reason: String,
-    /// DOC RolloutCondition.message
+    /// Why, for people.
     pub message: String,
 }
 
 open_enum! {
-    /// DOC RolloutPhase
+    /// How a Rollout is, in a word.
     RolloutPhase {
-        /// DOC RolloutPhase.Healthy
+        /// The wanted version runs, complete.
         Healthy = "Healthy",
-        /// DOC RolloutPhase.Degraded
+        /// It failed, was aborted, or its spec is invalid.
         Degraded = "Degraded",
-        /// DOC RolloutPhase.Progressing
+        /// It is on its way.
         Progressing = "Progressing",
-        /// DOC RolloutPhase.Paused
+        /// It waits for a time or for somebody.
         Paused = "Paused",
     }
 }
 
 open_enum! {
-    /// DOC PauseReason
+    /// Why the controller paused a Rollout.
     PauseReason {
-        /// DOC PauseReason.InconclusiveAnalysisRun
+        /// An analysis could not tell.
         InconclusiveAnalysisRun = "InconclusiveAnalysisRun",
-        /// DOC PauseReason.InconclusiveExperiment
+        /// An experiment could not tell.
         InconclusiveExperiment = "InconclusiveExperiment",
-        /// DOC PauseReason.CanaryPauseStep
+        /// A step says so.
         CanaryPauseStep = "CanaryPauseStep",
-        /// DOC PauseReason.BlueGreenPause
+        /// The switch waits for a time or for somebody.
         BlueGreenPause = "BlueGreenPause",
     }
 }
 
 open_enum! {
-    /// DOC CompletionStatus
+    /// How a rollout ended.
     CompletionStatus {
-        /// DOC CompletionStatus.Promoted
+        /// Promoted, by its steps.
         Promoted = "Promoted",
-        /// DOC CompletionStatus.FastPromoted
+        /// Promoted in full by somebody, past its steps.
         FastPromoted = "FastPromoted",
-        /// DOC CompletionStatus.Aborted
+        /// Aborted.
         Aborted = "Aborted",
-        /// DOC CompletionStatus.Superseded
+        /// Overtaken by a newer version.
         Superseded = "Superseded",
-        /// DOC CompletionStatus.RolledBack
+        /// Rolled back to an older version, by its steps.
         RolledBack = "RolledBack",
-        /// DOC CompletionStatus.FastRolledBack
+        /// Rolled back past its steps.
         FastRolledBack = "FastRolledBack",
     }
 }
 
 open_enum! {
-    /// DOC PingPongType
+    /// A Service of a ping-pong canary.
     PingPongType {
-        /// DOC PingPongType.Ping
+        /// The pingService.
         Ping = "ping",
-        /// DOC PingPongType.Pong
+        /// The pongService.
         Pong = "pong",
     }
 }
 
 open_enum! {
-    /// DOC StepPluginOperation
+    /// What a step plugin is asked to do.
     StepPluginOperation {
-        /// DOC StepPluginOperation.Run
+        /// Carry out the step.
         Run = "Run",
-        /// DOC StepPluginOperation.Terminate
+        /// Stop, the step was skipped.
         Terminate = "Terminate",
-        /// DOC StepPluginOperation.Abort
+        /// Take back what it did, the rollout was aborted.
         Abort = "Abort",
     }
 }
 
 open_enum! {
-    /// DOC StepPluginPhase
+    /// How an operation of a step plugin went.
     StepPluginPhase {
-        /// DOC StepPluginPhase.Running
+        /// It goes on; the plugin will be asked again.
         Running = "Running",
-        /// DOC StepPluginPhase.Successful
+        /// It succeeded.
         Successful = "Successful",
-        /// DOC StepPluginPhase.Failed
+        /// It failed, which aborts the rollout.
         Failed = "Failed",
-        /// DOC StepPluginPhase.Error
+        /// The plugin could not be asked; that is tried again.
         Error = "Error",
     }
 }
 
 open_enum! {
-    /// DOC ConditionStatus
+    /// Whether a condition holds.
     ConditionStatus {
-        /// DOC ConditionStatus.True
+        /// It holds.
         True = "True",
-        /// DOC ConditionStatus.False
+        /// It does not.
         False = "False",
-        /// DOC ConditionStatus.Unknown
+        /// That is not known.
         Unknown = "Unknown",
     }
 }

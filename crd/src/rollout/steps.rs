@@ -16,211 +16,223 @@ use crate::rollout::{
     AnalysisRunArgument, AnalysisRunMetadata, PodTemplateMetadata, RolloutAnalysis,
 };
 
-/// DOC CanaryStep
+/// One step of a canary (spec §1.4). It is meant to have exactly one field; of several, the order
+/// of evaluation is pause, setCanaryScale, setWeight, experiment, analysis, setHeaderRoute,
+/// setMirrorRoute, plugin, and the first decides when the step is done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CanaryStep {
-    /// DOC CanaryStep.setWeight
+    /// Share of the requests (or of the pods, without a router) for the new version: 0 to 100, or
+    /// to maxTrafficWeight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_weight: Option<i32>,
-    /// DOC CanaryStep.pause
+    /// Wait, for a while or for somebody to promote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<RolloutPause>,
-    /// DOC CanaryStep.experiment
+    /// Run an experiment and wait until it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experiment: Option<RolloutExperimentStep>,
-    /// DOC CanaryStep.analysis
+    /// Run an analysis and wait until it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub analysis: Option<RolloutAnalysis>,
-    /// DOC CanaryStep.setCanaryScale
+    /// Size of the new version apart from its share of the requests, for this and later steps. With
+    /// trafficRouting only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_canary_scale: Option<SetCanaryScale>,
-    /// DOC CanaryStep.setHeaderRoute
+    /// Send requests with certain headers to the new version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_header_route: Option<SetHeaderRoute>,
-    /// DOC CanaryStep.setMirrorRoute
+    /// Send copies of requests to the new version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_mirror_route: Option<SetMirrorRoute>,
-    /// DOC CanaryStep.plugin
+    /// Whatever a plugin does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<PluginStep>,
 }
 
-/// DOC RolloutPause
+/// A pause.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutPause {
-    /// DOC RolloutPause.duration
+    /// How long: seconds as a number or as digits in a string, or a Go duration such as 1h30m. Not
+    /// negative. Default: until somebody promotes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<IntOrString>,
 }
 
-/// DOC SetCanaryScale
+/// The size of the new version. Of several fields, matchTrafficWeight wins over replicas, and
+/// replicas over weight; no field at all is matchTrafficWeight.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetCanaryScale {
-    /// DOC SetCanaryScale.weight
+    /// Percent of spec.replicas, 0 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<i32>,
-    /// DOC SetCanaryScale.replicas
+    /// Number of pods, at least 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// DOC SetCanaryScale.matchTrafficWeight
+    /// As many pods as the share of the requests asks for, which ends an earlier setCanaryScale.
+    /// Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub match_traffic_weight: bool,
 }
 
-/// DOC SetHeaderRoute
+/// A route by header. Without match, the route is removed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetHeaderRoute {
-    /// DOC SetHeaderRoute.name
+    /// Name of the route, one of managedRoutes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// DOC SetHeaderRoute.match
+    /// Conditions that a request has to meet, all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub r#match: Vec<HeaderRoutingMatch>,
 }
 
-/// DOC HeaderRoutingMatch
+/// A condition on a header.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeaderRoutingMatch {
-    /// DOC HeaderRoutingMatch.headerName
+    /// Name of the header.
     pub header_name: String,
-    /// DOC HeaderRoutingMatch.headerValue
-    #[schemars(required)]
+    /// What its value has to be.
+    #[schemars(with = "StringMatch")]
     pub header_value: Option<StringMatch>,
 }
 
-/// DOC SetMirrorRoute
+/// A route that copies requests. Without match, the route is removed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetMirrorRoute {
-    /// DOC SetMirrorRoute.name
+    /// Name of the route, one of managedRoutes.
     pub name: String,
-    /// DOC SetMirrorRoute.match
+    /// Which requests: those that meet one of these conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub r#match: Vec<RouteMatch>,
-    /// DOC SetMirrorRoute.percentage
+    /// Percent of these requests that are copied, 0 to 100. Default: what the router does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentage: Option<i32>,
 }
 
-/// DOC RouteMatch
+/// A condition on a request; all fields that are set have to hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteMatch {
-    /// DOC RouteMatch.method
+    /// Its HTTP method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<StringMatch>,
-    /// DOC RouteMatch.path
+    /// Its path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<StringMatch>,
-    /// DOC RouteMatch.headers
+    /// Its headers, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, StringMatch>,
 }
 
-/// DOC StringMatch
+/// A condition on a text: exactly one field is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StringMatch {
-    /// DOC StringMatch.exact
+    /// It is this text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub exact: String,
-    /// DOC StringMatch.prefix
+    /// It begins with this text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
-    /// DOC StringMatch.regex
+    /// It matches this regular expression, in the router's dialect.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub regex: String,
 }
 
-/// DOC PluginStep
+/// A step that a plugin carries out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PluginStep {
-    /// DOC PluginStep.name
+    /// Name of the plugin, OWNER/NAME.
     pub name: String,
-    /// DOC PluginStep.config
+    /// Configuration of the plugin, whatever it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<RawJson>,
 }
 
-/// DOC RolloutExperimentStep
+/// An Experiment that a step starts (spec §1.8, §2.12).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutExperimentStep {
-    /// DOC RolloutExperimentStep.templates
+    /// The versions that run beside each other.
     pub templates: Vec<RolloutExperimentTemplate>,
-    /// DOC RolloutExperimentStep.duration
+    /// How long they do, a Go duration. Default: until the required analyses are done.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub duration: String,
-    /// DOC RolloutExperimentStep.analyses
+    /// Analyses during the experiment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub analyses: Vec<RolloutExperimentStepAnalysisTemplateRef>,
-    /// DOC RolloutExperimentStep.dryRun
+    /// Metrics that are measured, but whose outcome does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dry_run: Vec<DryRun>,
-    /// DOC RolloutExperimentStep.analysisRunMetadata
+    /// Labels and annotations of the AnalysisRuns.
     #[serde(default)]
     pub analysis_run_metadata: AnalysisRunMetadata,
-    /// DOC RolloutExperimentStep.scaleDownDelaySeconds
+    /// Seconds between the end of the experiment and the scale-down of its pods. Default 30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down_delay_seconds: Option<i32>,
 }
 
-/// DOC RolloutExperimentTemplate
+/// A version in an experiment of a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutExperimentTemplate {
-    /// DOC RolloutExperimentTemplate.name
+    /// Name of the version, unique in the experiment.
     pub name: String,
-    /// DOC RolloutExperimentTemplate.specRef
+    /// Whose pod template it uses.
     pub spec_ref: ReplicaSetSpecRef,
-    /// DOC RolloutExperimentTemplate.replicas
+    /// Number of its pods. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// DOC RolloutExperimentTemplate.metadata
+    /// Labels and annotations of its pods, beside those of the template.
     #[serde(default)]
     pub metadata: PodTemplateMetadata,
-    /// DOC RolloutExperimentTemplate.selector
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Which pods belong to it. Default: the Rollout's selector.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::go_order::label_selector"
+    )]
     pub selector: Option<LabelSelector>,
-    /// DOC RolloutExperimentTemplate.weight
+    /// Its share of the requests while the experiment runs. With SMI, ALB, Istio or a plugin only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<i32>,
-    /// DOC RolloutExperimentTemplate.service
+    /// A Service for its pods. Default: one only where weight is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<TemplateService>,
 }
 
-/// DOC RolloutExperimentStepAnalysisTemplateRef
+/// An analysis in an experiment of a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutExperimentStepAnalysisTemplateRef {
-    /// DOC RolloutExperimentStepAnalysisTemplateRef.name
+    /// Name of the analysis, unique in the experiment.
     pub name: String,
-    /// DOC RolloutExperimentStepAnalysisTemplateRef.templateName
+    /// Name of the AnalysisTemplate or ClusterAnalysisTemplate.
     pub template_name: String,
-    /// DOC RolloutExperimentStepAnalysisTemplateRef.clusterScope
+    /// Whether it is a ClusterAnalysisTemplate. Default false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_scope: Option<bool>,
-    /// DOC RolloutExperimentStepAnalysisTemplateRef.args
+    /// Values for the arguments that the template declares.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<AnalysisRunArgument>,
-    /// DOC RolloutExperimentStepAnalysisTemplateRef.requiredForCompletion
+    /// Whether the experiment ends when this analysis (with all other required ones) succeeded.
+    /// Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required_for_completion: bool,
 }
 
 open_enum! {
-    /// DOC ReplicaSetSpecRef
+    /// Whose pod template an experiment uses.
     ReplicaSetSpecRef {
-        /// DOC ReplicaSetSpecRef.Canary
+        /// That of the new version.
         Canary = "canary",
-        /// DOC ReplicaSetSpecRef.Stable
+        /// That of the stable version.
         Stable = "stable",
     }
 }

@@ -8,262 +8,266 @@ use serde::{Deserialize, Serialize};
 use crate::omit::is_zero;
 use crate::raw::RawJson;
 
-/// DOC RolloutTrafficRouting
+/// The routers that send a canary its share of the requests (spec §1.5). Several may be set; all of
+/// them get the same weights.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutTrafficRouting {
-    /// DOC RolloutTrafficRouting.istio
+    /// Istio: weights in a VirtualService, subsets in a DestinationRule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub istio: Option<IstioTrafficRouting>,
-    /// DOC RolloutTrafficRouting.nginx
+    /// The NGINX ingress controller: a second, canary Ingress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nginx: Option<NginxTrafficRouting>,
-    /// DOC RolloutTrafficRouting.alb
+    /// The AWS load balancer controller: an action in an annotation of the Ingress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alb: Option<ALBTrafficRouting>,
-    /// DOC RolloutTrafficRouting.smi
+    /// Service Mesh Interface: a TrafficSplit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smi: Option<SMITrafficRouting>,
-    /// DOC RolloutTrafficRouting.ambassador
+    /// Ambassador (Emissary): a second, canary Mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ambassador: Option<AmbassadorTrafficRouting>,
-    /// DOC RolloutTrafficRouting.appMesh
+    /// AWS App Mesh: weights in a VirtualRouter, labels in VirtualNodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_mesh: Option<AppMeshTrafficRouting>,
-    /// DOC RolloutTrafficRouting.traefik
+    /// Traefik: weights in a TraefikService.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traefik: Option<TraefikTrafficRouting>,
-    /// DOC RolloutTrafficRouting.managedRoutes
+    /// Names of the routes that steps may create, highest precedence first. Steps that set header
+    /// or mirror routes use names from this list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub managed_routes: Vec<ManagedRoute>,
-    /// DOC RolloutTrafficRouting.apisix
+    /// Apache APISIX: weights in an ApisixRoute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apisix: Option<ApisixTrafficRouting>,
-    /// DOC RolloutTrafficRouting.plugins
+    /// Routers beyond the built-in ones, by name (such as argoproj-labs/gatewayAPI), each with a
+    /// configuration of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, RawJson>,
-    /// DOC RolloutTrafficRouting.maxTrafficWeight
+    /// The weight that means all requests. Default 100, at least 1; with nginx and plugins only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_traffic_weight: Option<i32>,
 }
 
-/// DOC MangedRoutes
+/// A route that steps may create, change and remove.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedRoute {
-    /// DOC MangedRoutes.name
+    /// Name of the route, unique in the list.
     pub name: String,
 }
 
-/// DOC ALBTrafficRouting
+/// How an AWS application load balancer splits the requests (spec §1.5).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ALBTrafficRouting {
-    /// DOC ALBTrafficRouting.ingress
+    /// Name of the Ingress whose actions carry the weights. Either this or ingresses.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ingress: String,
-    /// DOC ALBTrafficRouting.servicePort
+    /// Port of the Services in the forward action.
     pub service_port: i32,
-    /// DOC ALBTrafficRouting.rootService
+    /// Service that the rules of the Ingress name. Default: the stable Service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub root_service: String,
-    /// DOC ALBTrafficRouting.annotationPrefix
+    /// Prefix of the action annotation. Default alb.ingress.kubernetes.io.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub annotation_prefix: String,
-    /// DOC ALBTrafficRouting.stickinessConfig
+    /// Whether a client stays with the target group that it met first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stickiness_config: Option<StickinessConfig>,
-    /// DOC ALBTrafficRouting.ingresses
+    /// Names of several Ingresses with the same weights. Either this or ingress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ingresses: Vec<String>,
 }
 
-/// DOC StickinessConfig
+/// Stickiness of the target groups of an AWS load balancer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StickinessConfig {
-    /// DOC StickinessConfig.enabled
+    /// Whether clients stick to a target group.
     pub enabled: bool,
-    /// DOC StickinessConfig.durationSeconds
+    /// How long they do, in seconds, 1 to 604800.
     pub duration_seconds: i64,
 }
 
-/// DOC TraefikTrafficRouting
+/// How Traefik splits the requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TraefikTrafficRouting {
-    /// DOC TraefikTrafficRouting.weightedTraefikServiceName
+    /// Name of the TraefikService whose weighted services are changed.
     pub weighted_traefik_service_name: String,
 }
 
-/// DOC ApisixTrafficRouting
+/// How Apache APISIX splits the requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApisixTrafficRouting {
-    /// DOC ApisixTrafficRouting.route
+    /// The ApisixRoute to change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<ApisixRoute>,
 }
 
-/// DOC ApisixRoute
+/// An ApisixRoute and its rules.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApisixRoute {
-    /// DOC ApisixRoute.name
+    /// Name of the ApisixRoute.
     pub name: String,
-    /// DOC ApisixRoute.rules
+    /// Names of the HTTP rules to change. Default: the only one there is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
 }
 
-/// DOC AmbassadorTrafficRouting
+/// How Ambassador splits the requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AmbassadorTrafficRouting {
-    /// DOC AmbassadorTrafficRouting.mappings
+    /// Names of the Mappings of the stable Service; each gets a canary twin.
     pub mappings: Vec<String>,
 }
 
-/// DOC SMITrafficRouting
+/// How a service mesh splits the requests through a TrafficSplit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SMITrafficRouting {
-    /// DOC SMITrafficRouting.rootService
+    /// Service that clients address. Default: the stable Service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub root_service: String,
-    /// DOC SMITrafficRouting.trafficSplitName
+    /// Name of the TrafficSplit. Default: the name of the Rollout.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub traffic_split_name: String,
 }
 
-/// DOC NginxTrafficRouting
+/// How the NGINX ingress controller splits the requests (spec §1.5).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NginxTrafficRouting {
-    /// DOC NginxTrafficRouting.annotationPrefix
+    /// Prefix of the canary annotations. Default nginx.ingress.kubernetes.io.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub annotation_prefix: String,
-    /// DOC NginxTrafficRouting.stableIngress
+    /// Name of the Ingress of the stable Service. Either this or stableIngresses.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stable_ingress: String,
-    /// DOC NginxTrafficRouting.additionalIngressAnnotations
+    /// Annotations of the canary Ingress, under the prefix, beside the weight (such as
+    /// canary-by-header).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub additional_ingress_annotations: BTreeMap<String, String>,
-    /// DOC NginxTrafficRouting.stableIngresses
+    /// Names of several Ingresses with the same weights. Either this or stableIngress.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stable_ingresses: Vec<String>,
-    /// DOC NginxTrafficRouting.canaryIngressAnnotations
+    /// Annotations of the canary Ingress, with their full keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub canary_ingress_annotations: BTreeMap<String, String>,
 }
 
-/// DOC IstioTrafficRouting
+/// How Istio splits the requests (spec §1.5).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IstioTrafficRouting {
-    /// DOC IstioTrafficRouting.virtualService
+    /// The VirtualService whose routes carry the weights. Either this or virtualServices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virtual_service: Option<IstioVirtualService>,
-    /// DOC IstioTrafficRouting.destinationRule
+    /// The DestinationRule whose subsets tell the versions apart. Without it, the two Services do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination_rule: Option<IstioDestinationRule>,
-    /// DOC IstioTrafficRouting.virtualServices
+    /// Several VirtualServices with the same weights. Either this or virtualService.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub virtual_services: Vec<IstioVirtualService>,
 }
 
-/// DOC IstioVirtualService
+/// A VirtualService and its routes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IstioVirtualService {
-    /// DOC IstioVirtualService.name
+    /// Name of the VirtualService; NAME.NAMESPACE for one in another namespace.
     pub name: String,
-    /// DOC IstioVirtualService.routes
+    /// Names of the HTTP routes to change. Default: the only one there is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<String>,
-    /// DOC IstioVirtualService.tlsRoutes
+    /// TLS routes to change, found by port and host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tls_routes: Vec<TLSRoute>,
-    /// DOC IstioVirtualService.tcpRoutes
+    /// TCP routes to change, found by port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcp_routes: Vec<TCPRoute>,
 }
 
-/// DOC TLSRoute
+/// How to find a TLS route.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TLSRoute {
-    /// DOC TLSRoute.port
+    /// Port that the route matches.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub port: i64,
-    /// DOC TLSRoute.sniHosts
+    /// All host names (SNI) that the route matches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sni_hosts: Vec<String>,
 }
 
-/// DOC TCPRoute
+/// How to find a TCP route.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TCPRoute {
-    /// DOC TCPRoute.port
+    /// Port that the route matches.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub port: i64,
 }
 
-/// DOC IstioDestinationRule
+/// A DestinationRule and its subsets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IstioDestinationRule {
-    /// DOC IstioDestinationRule.name
+    /// Name of the DestinationRule.
     pub name: String,
-    /// DOC IstioDestinationRule.canarySubsetName
+    /// Subset of the new version.
     pub canary_subset_name: String,
-    /// DOC IstioDestinationRule.stableSubsetName
+    /// Subset of the stable version.
     pub stable_subset_name: String,
-    /// DOC IstioDestinationRule.additionalSubsetNames
+    /// Further subsets, for the templates of experiments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub additional_subset_names: Vec<String>,
 }
 
-/// DOC AppMeshTrafficRouting
+/// How AWS App Mesh splits the requests (spec §1.5).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppMeshTrafficRouting {
-    /// DOC AppMeshTrafficRouting.virtualService
+    /// The VirtualService whose router carries the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virtual_service: Option<AppMeshVirtualService>,
-    /// DOC AppMeshTrafficRouting.virtualNodeGroup
+    /// The VirtualNodes of the two versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virtual_node_group: Option<AppMeshVirtualNodeGroup>,
 }
 
-/// DOC AppMeshVirtualService
+/// A VirtualService of App Mesh and its routes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppMeshVirtualService {
-    /// DOC AppMeshVirtualService.name
+    /// Name of the VirtualService.
     pub name: String,
-    /// DOC AppMeshVirtualService.routes
+    /// Names of the routes to change. Default: the only one there is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<String>,
 }
 
-/// DOC AppMeshVirtualNodeGroup
+/// The VirtualNodes that a route chooses between.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppMeshVirtualNodeGroup {
-    /// DOC AppMeshVirtualNodeGroup.canaryVirtualNodeRef
-    #[schemars(required)]
+    /// The VirtualNode of the new version.
+    #[schemars(with = "AppMeshVirtualNodeReference")]
     pub canary_virtual_node_ref: Option<AppMeshVirtualNodeReference>,
-    /// DOC AppMeshVirtualNodeGroup.stableVirtualNodeRef
-    #[schemars(required)]
+    /// The VirtualNode of the stable version.
+    #[schemars(with = "AppMeshVirtualNodeReference")]
     pub stable_virtual_node_ref: Option<AppMeshVirtualNodeReference>,
 }
 
-/// DOC AppMeshVirtualNodeReference
+/// A VirtualNode.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppMeshVirtualNodeReference {
-    /// DOC AppMeshVirtualNodeReference.name
+    /// Name of the VirtualNode.
     pub name: String,
 }

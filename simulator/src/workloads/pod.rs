@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use sluice_crd::duration::GoDuration;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,7 +10,6 @@ use super::queue::Work;
 use super::{condition, pods};
 use crate::api::Subresource;
 use crate::clock::rfc3339;
-use crate::duration::go_duration;
 use crate::kinds::pod_defaults::tag;
 use crate::state::State;
 use crate::store::Key;
@@ -105,7 +105,8 @@ pub(super) fn sync(state: &mut State, key: &Key) {
 
 fn ready_after(state: &State, pod: &Value) -> Duration {
     let annotation = pod["metadata"]["annotations"][READY_AFTER_ANNOTATION].as_str();
-    let own = annotation.and_then(go_duration);
+    let own = annotation.and_then(|text| text.parse::<GoDuration>().ok());
+    let own = own.and_then(|own| u64::try_from(own.as_nanos()).ok()).map(Duration::from_nanos);
     let probe = &pod["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"];
     let initial = Duration::from_secs(probe.as_u64().unwrap_or(0));
     own.unwrap_or(state.options.pod_ready_after) + initial

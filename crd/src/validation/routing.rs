@@ -1,0 +1,62 @@
+//! Traffic routing, in the context of its canary.
+
+use super::{Path, Problems};
+use crate::rollout::{CanaryStrategy, RolloutTrafficRouting};
+
+/// Names of the routers that are set up, as in the API.
+pub(super) fn routers(routing: &RolloutTrafficRouting) -> Vec<&'static str> {
+    let set = [
+        ("istio", routing.istio.is_some()),
+        ("nginx", routing.nginx.is_some()),
+        ("alb", routing.alb.is_some()),
+        ("smi", routing.smi.is_some()),
+        ("ambassador", routing.ambassador.is_some()),
+        ("appMesh", routing.app_mesh.is_some()),
+        ("traefik", routing.traefik.is_some()),
+        ("apisix", routing.apisix.is_some()),
+        ("plugins", !routing.plugins.is_empty()),
+    ];
+    set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+}
+
+/// Most routers need both Services. `path` is that of the canary.
+pub(super) fn check_services(
+    routing: &RolloutTrafficRouting,
+    canary: &CanaryStrategy,
+    path: &Path,
+    problems: &mut Problems,
+) {
+    let routers = routers(routing);
+    let has_ping_pong = canary.ping_pong.is_some();
+    let has_subsets = routing.istio.as_ref().is_some_and(|istio| istio.destination_rule.is_some());
+    let needs_services = |router: &&&str| match **router {
+        "plugins" => false,
+        "alb" => !has_ping_pong,
+        "istio" => !has_ping_pong && !has_subsets,
+        _ => true,
+    };
+    if let Some(router) = routers.iter().find(needs_services) {
+        for (name, service) in
+            [("canaryService", &canary.canary_service), ("stableService", &canary.stable_service)]
+        {
+            if service.is_empty() {
+                problems.add(
+                    &path.field(name),
+                    format!("is missing, trafficRouting.{router} needs it"),
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn check(routing: &RolloutTrafficRouting, path: &Path, problems: &mut Problems) {
+    let supports_max_weight = routing.nginx.is_some() || !routing.plugins.is_empty();
+    if let Some(weight) = routing.max_traffic_weight {
+        let path = path.field("maxTrafficWeight");
+        if supports_max_weight {
+            problems.at_least(&path, weight, 1);
+        } else {
+            problems.add(&path, "works with nginx and plugins only, remove it");
+        }
+    }
+}
