@@ -42,7 +42,9 @@ async fn the_simulator_answers_as_the_real_server_did() {
     let mut differences = Vec::new();
     for (name, recording) in recordings() {
         let cluster = Cluster::new(Options::stepped(7));
-        for file in yaml_files(&folder("data")) {
+        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
+        let crds = yaml_files(&folder("data")).into_iter().chain(yaml_files(&manifests));
+        for file in crds {
             let crd: Value =
                 serde_yaml_ng::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
             assert_eq!(cluster.install_crd(&crd).unwrap(), Vec::<String>::new());
