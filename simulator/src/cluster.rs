@@ -144,23 +144,6 @@ impl Cluster {
         kube::Client::new(self.connection(user), "default")
     }
 
-    /// The bare service under [`Cluster::client`], for requests that kube has no words for.
-    pub fn service(
-        &self,
-        user: &str,
-    ) -> impl tower::Service<
-        http::Request<kube::client::Body>,
-        Response = http::Response<
-            impl http_body::Body<Data = bytes::Bytes, Error = tower::BoxError> + Send + 'static,
-        >,
-        Error = tower::BoxError,
-        Future: Send,
-    > + Clone
-    + Send
-    + 'static {
-        self.connection(user)
-    }
-
     fn connection(&self, user: &str) -> Connection {
         Connection::open(self.shared.clone(), user)
     }
@@ -214,6 +197,11 @@ impl Cluster {
     /// and all watches of that client fail. A new [`Cluster::client`] has a new connection.
     pub fn disconnect(&self, user: &str, nth_write: u64, cut: Cut) {
         self.shared.lock().faults.disconnect(user, nth_write, cut);
+    }
+
+    /// Cuts the user's connections at once.
+    pub fn cut(&self, user: &str) {
+        self.shared.lock().cut(user);
     }
 
     /// Resolves when a connection that the user has now is cut. Never if he has none.

@@ -6,6 +6,8 @@
 //! deterministic: the same program with the same seed on a paused current-thread runtime runs the
 //! same way to the byte. What is left out is listed in `docs/simulator.md`.
 
+#![warn(missing_docs)]
+
 mod api;
 mod audit;
 mod clock;

@@ -40,14 +40,15 @@ async fn send(client: &kube::Client, request: ReplayRequest) -> kube::Result<Rep
 #[tokio::test(start_paused = true)]
 async fn the_simulator_answers_as_the_real_server_did() {
     let mut differences = Vec::new();
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
+    let files = yaml_files(&folder("data")).into_iter().chain(yaml_files(&manifests));
+    let crds: Vec<Value> = files
+        .map(|file| serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap())
+        .collect();
     for (name, recording) in recordings() {
         let cluster = Cluster::new(Options::stepped(7));
-        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
-        let crds = yaml_files(&folder("data")).into_iter().chain(yaml_files(&manifests));
-        for file in crds {
-            let crd: Value =
-                serde_yaml_ng::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-            assert_eq!(cluster.install_crd(&crd).unwrap(), Vec::<String>::new());
+        for crd in &crds {
+            assert_eq!(cluster.install_crd(crd).unwrap(), Vec::<String>::new());
         }
         if recording.controllers {
             cluster.start();
