@@ -29,7 +29,7 @@ pub use audit::{CONTROLLERS, RequestRecord};
 pub use clock::Clock;
 pub use cluster::{Cluster, Options};
 pub use faults::{Cut, Fault, Matcher};
-pub use kinds::{CrdProblem, GroupResource};
+pub use kinds::{Crd, CrdProblem, GroupResource};
 pub use schema::SchemaProblem;
 pub use state::{Objects, WriteSeen};
 pub use status_error::StatusError;

@@ -13,20 +13,21 @@ use kube::api::{
 use kube::discovery::{Discovery, Scope};
 use kube::runtime::watcher;
 use proptest::prelude::*;
-use serde_json::{Value, json};
-use sluice_simulator::{Clock, Cluster, GroupResource, Options};
+use serde_json::json;
+use sluice_simulator::{Clock, Cluster, Crd, GroupResource, Options};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-fn rollout_crd() -> Value {
+fn rollout_crd() -> Crd {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/crds/rollout-crd.yaml");
-    serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    let crd = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    Crd::parse(&crd).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn discovery_finds_built_in_and_installed_kinds() {
     let cluster = cluster(1);
-    assert!(cluster.install_crd(&rollout_crd()).unwrap().is_empty());
+    cluster.install(&rollout_crd());
     let client = cluster.client("me");
     let version = client.apiserver_version().await.unwrap();
     assert_eq!((version.major.as_str(), version.minor.as_str()), ("1", "34"));
@@ -264,7 +265,7 @@ proptest! {
 #[tokio::test(start_paused = true)]
 async fn dynamic_objects_of_a_custom_kind() {
     let cluster = cluster(6);
-    cluster.install_crd(&rollout_crd()).unwrap();
+    cluster.install(&rollout_crd());
     let resource = ApiResource {
         group: "argoproj.io".into(),
         version: "v1alpha1".into(),

@@ -4,7 +4,7 @@
 //! A recording is a YAML file with `steps`, sent in order into one namespace. What a step uses of
 //! earlier answers it writes as `${rv:NAME}`, `${uid:NAME}` or `${continue:NAME}`, where NAME is
 //! the `save` of an earlier step; `${ns}` is the namespace. Answers are compared after
-//! [`normalize`]: what differs from run to run is replaced by what it stands for.
+//! [`Normalizer::normalize`]: what differs from run to run is replaced by what it stands for.
 
 mod exchange;
 mod normalize;
