@@ -4,7 +4,7 @@
 //! merges containers by name. It has no descriptions: with them the file is too large for the
 //! annotation that `kubectl apply` keeps the last applied object in.
 
-mod lists;
+mod builtin;
 mod schema;
 
 use kube::Resource;
@@ -17,7 +17,7 @@ use crate::analysis::{
 };
 use crate::experiment::{Experiment, ExperimentSpec, ExperimentStatus};
 use crate::rollout::{Rollout, RolloutSpec, RolloutStatus};
-use lists::Lists;
+use builtin::Builtin;
 pub use schema::SchemaError;
 
 /// A CustomResourceDefinition.
@@ -31,23 +31,23 @@ pub struct Manifest {
 
 /// All CustomResourceDefinitions.
 pub fn manifests() -> Result<Vec<Manifest>, SchemaError> {
-    let lists = Lists::load()?;
+    let builtin = Builtin::load()?;
     Ok(vec![
-        rollout(&lists)?,
-        with_status::<AnalysisRun, AnalysisRunSpec, AnalysisRunStatus>("ar", &lists)?,
-        without_status::<AnalysisTemplate, AnalysisTemplateSpec>("at", &lists)?,
-        without_status::<ClusterAnalysisTemplate, ClusterAnalysisTemplateSpec>("cat", &lists)?,
-        with_status::<Experiment, ExperimentSpec, ExperimentStatus>("exp", &lists)?,
+        rollout(&builtin)?,
+        with_status::<AnalysisRun, AnalysisRunSpec, AnalysisRunStatus>("ar", &builtin)?,
+        without_status::<AnalysisTemplate, AnalysisTemplateSpec>("at", &builtin)?,
+        without_status::<ClusterAnalysisTemplate, ClusterAnalysisTemplateSpec>("cat", &builtin)?,
+        with_status::<Experiment, ExperimentSpec, ExperimentStatus>("exp", &builtin)?,
     ])
 }
 
-fn rollout(lists: &Lists) -> Result<Manifest, SchemaError> {
-    let mut spec = schema::structural::<RolloutSpec>(lists)?;
+fn rollout(builtin: &Builtin) -> Result<Manifest, SchemaError> {
+    let mut spec = schema::structural::<RolloutSpec>(builtin)?;
     spec["properties"]["selector"]["x-kubernetes-validations"] = json!([{
         "rule": "self == oldSelf",
         "message": "is immutable: to change it, delete the Rollout and create it again",
     }]);
-    let status = schema::structural::<RolloutStatus>(lists)?;
+    let status = schema::structural::<RolloutStatus>(builtin)?;
     let subresources = json!({
         "status": {},
         "scale": {
@@ -73,23 +73,27 @@ fn rollout(lists: &Lists) -> Result<Manifest, SchemaError> {
 
 /// A kind whose status is written together with the rest: it has no status subresource, and clients
 /// rely on that.
-fn with_status<K, Spec, Status>(short_name: &str, lists: &Lists) -> Result<Manifest, SchemaError>
+fn with_status<K, Spec, Status>(
+    short_name: &str,
+    builtin: &Builtin,
+) -> Result<Manifest, SchemaError>
 where
     K: Resource<DynamicType = ()>,
     Spec: JsonSchema,
     Status: JsonSchema,
 {
-    let (spec, status) = (schema::structural::<Spec>(lists)?, schema::structural::<Status>(lists)?);
+    let (spec, status) =
+        (schema::structural::<Spec>(builtin)?, schema::structural::<Status>(builtin)?);
     let columns = json!([column("Status", "string", ".status.phase", "The verdict"), age()]);
     Ok(definition::<K>(short_name, spec, Some(status), json!({}), columns))
 }
 
-fn without_status<K, Spec>(short_name: &str, lists: &Lists) -> Result<Manifest, SchemaError>
+fn without_status<K, Spec>(short_name: &str, builtin: &Builtin) -> Result<Manifest, SchemaError>
 where
     K: Resource<DynamicType = ()>,
     Spec: JsonSchema,
 {
-    let spec = schema::structural::<Spec>(lists)?;
+    let spec = schema::structural::<Spec>(builtin)?;
     Ok(definition::<K>(short_name, spec, None, json!({}), json!([age()])))
 }
 

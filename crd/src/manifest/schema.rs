@@ -4,13 +4,13 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::lists::Lists;
+use super::builtin::Builtin;
 
 /// Why no schema came out. All of them are mistakes in the types.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// The table of list types cannot be read.
-    #[error("list-types.json cannot be read: {0}")]
+    /// The table of built-in types cannot be read.
+    #[error("builtin-types.json cannot be read: {0}")]
     Table(#[source] serde_json::Error),
     /// A construct that a structural schema has no place for.
     #[error("{path}: a CRD cannot say {what}: write the schema of this type by hand")]
@@ -40,17 +40,17 @@ const KEPT: [&str; 5] = [
 const DROPPED: [&str; 6] = ["default", "title", "$schema", "$defs", "minimum", "maximum"];
 
 /// The structural schema of `T`, with descriptions of our own fields and none of Kubernetes'.
-pub(super) fn structural<T: JsonSchema>(lists: &Lists) -> Result<Value, SchemaError> {
+pub(super) fn structural<T: JsonSchema>(builtin: &Builtin) -> Result<Value, SchemaError> {
     let root = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let root = root.to_value();
     let none = Map::new();
     let definitions = root.get("$defs").and_then(Value::as_object).unwrap_or(&none);
-    Converter { definitions, lists }.convert(&root, true, "")
+    Converter { definitions, builtin }.convert(&root, true, "")
 }
 
 struct Converter<'a> {
     definitions: &'a Map<String, Value>,
-    lists: &'a Lists,
+    builtin: &'a Builtin,
 }
 
 impl Converter<'_> {
@@ -137,7 +137,7 @@ impl Converter<'_> {
             what: format!("a reference to {name}"),
         })?;
         let mut schema = self.convert(definition, is_ours, path)?;
-        self.lists.mark(name, &mut schema);
+        self.builtin.amend(name, &mut schema);
         Ok(schema)
     }
 }
@@ -191,7 +191,7 @@ mod tests {
             Number(i32),
             Text(String),
         }
-        let error = structural::<Odd>(&Lists::load().unwrap()).unwrap_err();
+        let error = structural::<Odd>(&Builtin::load().unwrap()).unwrap_err();
         assert_eq!(
             error.to_string(),
             ".either: a CRD cannot say alternatives: write the schema of this type by hand"

@@ -341,6 +341,10 @@ pub(super) fn reconcile(container: &mut Value, list: &str, index: usize, pod: &P
         remove(container.get_mut("lifecycle"), "stopSignal");
     }
     if let Some(env) = container.get_mut("env").and_then(Value::as_array_mut) {
+        for (i, variable) in env.iter_mut().enumerate() {
+            variable["name"] =
+                json!(format!("{}{i}", variable["name"].as_str().unwrap_or_default()));
+        }
         env.retain(|e| !pod.empty_dirs.is_empty() || e.pointer("/valueFrom/fileKeyRef").is_none());
         for file in env.iter_mut().filter_map(|e| e.pointer_mut("/valueFrom/fileKeyRef")) {
             file["volumeName"] = pod.empty_dirs[0].clone();

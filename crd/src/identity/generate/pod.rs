@@ -232,7 +232,8 @@ fn resource_claim() -> Json {
     )
 }
 
-/// Makes the parts of a template fit each other: unique names, mounts of volumes that exist, and
+/// Makes the parts of a template fit each other: unique names (also where only the schema of a
+/// Rollout asks for them), mounts of volumes that exist, and
 /// what excludes each other.
 pub(super) fn reconcile(template: &mut Value) {
     template["metadata"]["labels"]["app"] = json!("web");
@@ -265,6 +266,10 @@ pub(super) fn reconcile(template: &mut Value) {
     }
     if spec.get("schedulingGates").is_some_and(|gates| gates != &json!([])) {
         spec.remove("nodeName");
+    }
+    let aliases = spec.get_mut("hostAliases").and_then(Value::as_array_mut);
+    for (index, alias) in aliases.into_iter().flatten().enumerate() {
+        alias["ip"] = json!(format!("10.0.0.{index}"));
     }
     for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
         volume::reconcile(volume);

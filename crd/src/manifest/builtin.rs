@@ -1,4 +1,4 @@
-//! How lists and maps of Kubernetes' own types are merged: a table taken from an API server.
+//! What k8s-openapi does not say of Kubernetes' own types: a table taken from an API server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ struct Table {
     fields: BTreeMap<String, BTreeMap<String, Merge>>,
     #[serde(rename = "atomicTypes")]
     atomic_types: BTreeSet<String>,
+    #[serde(rename = "namesWithDefault")]
+    names_with_default: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,15 +32,28 @@ enum Merge {
 }
 
 /// The table.
-pub(super) struct Lists(Table);
+pub(super) struct Builtin(Table);
 
-impl Lists {
+impl Builtin {
     pub(super) fn load() -> Result<Self, SchemaError> {
-        serde_json::from_str(include_str!("list-types.json")).map(Self).map_err(SchemaError::Table)
+        serde_json::from_str(include_str!("builtin-types.json"))
+            .map(Self)
+            .map_err(SchemaError::Table)
     }
 
-    /// Marks the properties of the type `name`, and the type itself, in its schema.
-    pub(super) fn mark(&self, name: &str, schema: &mut Value) {
+    /// Amends the schema of the type `name`: how it and its properties are merged, and what may be
+    /// left out.
+    pub(super) fn amend(&self, name: &str, schema: &mut Value) {
+        if self.0.names_with_default.contains(name) {
+            let required = schema.get_mut("required").and_then(Value::as_array_mut);
+            let is_empty = required.is_some_and(|required| {
+                required.retain(|field| field != "name");
+                required.is_empty()
+            });
+            if let Some(schema) = schema.as_object_mut().filter(|_| is_empty) {
+                schema.remove("required");
+            }
+        }
         if name == CONTAINER_PORT {
             // A key of a list has to have a value.
             schema["properties"]["protocol"]["default"] = json!("TCP");
