@@ -148,7 +148,7 @@ fn i7_raising_an_aborted_version_is_caught() {
 #[test]
 fn i8_going_back_and_forth_is_caught() {
     let turn = AtomicU64::new(0);
-    let outcome = with_policy("not-in-a-pause", move |s, mut plan| {
+    let outcome = with_policy("pause-forms", move |s, mut plan| {
         let status = &s.rollout.status;
         let paused = !status.pause_conditions.is_empty();
         let stable = s.replica_sets.iter().find(|rs| paused && rs.hash == status.stable_rs);
