@@ -22,7 +22,7 @@ fn with_policy(
         .build()
         .unwrap();
     runtime.block_on(async {
-        let backend = InMemory::new(1, &scenarios::crds().unwrap()).unwrap();
+        let backend = InMemory::new(1, &scenarios::crds().unwrap());
         let broken = Sluice::with_policy(Arc::new(move |s| policy(s, plan(s))));
         run(&named.scenario, &named.folder, &backend, &broken, Care::NotEvents).await
     })

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::Value;
 use sluice_e2e::scenarios::{self, Named};
 use sluice_e2e::under_test::Sluice;
 use sluice_e2e::{end_state, scenarios::crds};
-use sluice_simulator::Cut;
 use sluice_simulator::scenario::{Care, InMemory, Outcome, run};
+use sluice_simulator::{Crd, Cut};
 
 /// Seeds that every scenario runs with: other delays, other orders.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -19,8 +18,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let (scenarios, crds) = match (scenarios::all(), crds()) {
         (Ok(scenarios), Ok(crds)) => (scenarios, Arc::new(crds)),
-        (Err(error), _) | (_, Err(error)) => {
-            eprintln!("{error}");
+        (scenarios, crds) => {
+            eprintln!("{:?} {:?}", scenarios.err(), crds.err());
             return ExitCode::FAILURE;
         }
     };
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn as_it_is(named: &Named, crds: &[Value]) -> Result<(), Failed> {
+fn as_it_is(named: &Named, crds: &[Crd]) -> Result<(), Failed> {
     for seed in SEEDS {
         let outcome = once(named, crds, seed, None)?;
         if std::env::var_os("SLUICE_WRITES").is_some() {
@@ -53,7 +52,7 @@ fn as_it_is(named: &Named, crds: &[Value]) -> Result<(), Failed> {
 
 /// The end is the same wherever the controller died on the way, whether or not it got to see the
 /// answer to its last write.
-fn with_deaths(named: &Named, crds: &[Value]) -> Result<(), Failed> {
+fn with_deaths(named: &Named, crds: &[Crd]) -> Result<(), Failed> {
     let seed = SEEDS[0];
     let uninterrupted = once(named, crds, seed, None)?;
     good(&uninterrupted)?;
@@ -74,14 +73,14 @@ fn with_deaths(named: &Named, crds: &[Value]) -> Result<(), Failed> {
 
 fn once(
     named: &Named,
-    crds: &[Value],
+    crds: &[Crd],
     seed: u64,
     death: Option<(u64, Cut)>,
 ) -> Result<Outcome, Failed> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
-        let backend = InMemory::new(seed, crds).map_err(|e| e.to_string())?;
+        let backend = InMemory::new(seed, crds);
         let sluice = Sluice::default();
         let outcome = match death {
             None => run(&named.scenario, &named.folder, &backend, &sluice, Care::All).await,
