@@ -105,8 +105,20 @@ fn once(
                 run(&named.scenario, &named.folder, &backend, &dying, Care::NotEvents).await
             }
         };
+        if std::env::var_os("SLUICE_SHOW_WRITES").is_some() {
+            show_writes(&backend);
+        }
         Ok((outcome, backend.cluster().trace()))
     })
+}
+
+/// For people who look into a scenario: every write of the controller with its body.
+fn show_writes(backend: &InMemory) {
+    for request in backend.cluster().requests("controller").iter().filter(|r| r.is_write()) {
+        if request.resource != "events" {
+            println!("{request} {}", request.body.as_ref().unwrap_or(&serde_json::Value::Null));
+        }
+    }
 }
 
 fn good(outcome: &Outcome) -> Result<(), String> {

@@ -25,9 +25,10 @@ pub(crate) struct Bounds {
     pub(crate) most: Pods,
     /// Fewest pods that serve: `replicas − maxUnavailable`, at least 0.
     pub(crate) fewest: Pods,
-    /// Pods that serve which are kept as long as all that are to come have been asked for: with
-    /// some patience they come, and none was missed. At least `fewest`.
-    pub(crate) preferred: Pods,
+    /// Nothing that serves goes as long as all pods that are to come have been asked for and have
+    /// not all come: with some patience they come, none was missed, and all that is to go goes in
+    /// one write.
+    pub(crate) patient: bool,
 }
 
 /// What to ask for next, in the same order as given: `older` oldest first, then stable, then new.
@@ -57,8 +58,9 @@ pub(crate) fn next(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
 
     let serving: Pods = movers.iter().map(|m| m.serving).sum();
     let all_asked_for = asked.iter().zip(movers).all(|(ask, mover)| *ask >= mover.target);
-    let floor = if all_asked_for { bounds.preferred } else { bounds.fewest };
-    let mut budget = (serving - floor).or_none();
+    let all_came = movers.iter().all(|m| m.desired > m.target || m.serving >= m.target);
+    let waits = bounds.patient && all_asked_for && !all_came;
+    let mut budget = if waits { Pods::ZERO } else { (serving - bounds.fewest).or_none() };
     for (ask, mover) in asked.iter_mut().zip(movers) {
         // What is still over is serving, or could not be spared above.
         let idle_left = (*ask - mover.serving).or_none();
@@ -88,7 +90,7 @@ mod tests {
     }
 
     fn bounds(most: i64, fewest: i64) -> Bounds {
-        Bounds { most: Pods(most), fewest: Pods(fewest), preferred: Pods(fewest) }
+        Bounds { most: Pods(most), fewest: Pods(fewest), patient: false }
     }
 
     fn step(movers: &[(i64, i64, i64)], most: i64, fewest: i64) -> Vec<i64> {
@@ -125,12 +127,14 @@ mod tests {
     #[test]
     fn with_patience_none_goes_before_those_that_come() {
         let movers = [mover(4, 4, 2), mover(1, 1, 3)];
-        let patient = Bounds { preferred: Pods(5), ..bounds(7, 4) };
+        let patient = Bounds { patient: true, ..bounds(7, 4) };
         assert_eq!(next(&movers, patient), [Pods(4), Pods(3)]);
-        let arrived = [mover(4, 4, 2), mover(3, 3, 3)];
-        assert_eq!(next(&arrived, patient), [Pods(2), Pods(3)]);
+        let some_came = [mover(4, 4, 2), mover(3, 2, 3)];
+        assert_eq!(next(&some_came, patient), [Pods(4), Pods(3)]);
+        let all_came = [mover(4, 4, 2), mover(3, 3, 3)];
+        assert_eq!(next(&all_came, patient), [Pods(2), Pods(3)]);
         // Without room for all that are to come, the slack is used at once.
-        let tight = Bounds { preferred: Pods(5), ..bounds(6, 4) };
+        let tight = Bounds { patient: true, ..bounds(6, 4) };
         assert_eq!(next(&movers, tight), [Pods(3), Pods(2)]);
     }
 
@@ -186,8 +190,7 @@ mod tests {
             let slack = if surge + slack == 0 { 1 } else { slack };
             let canary = canary.min(replicas);
             let targets = [0, replicas - canary, canary];
-            let preferred = Pods(if patient { replicas } else { (replicas - slack).max(0) });
-            let bounds = Bounds { preferred, ..bounds(replicas + surge, (replicas - slack).max(0)) };
+            let bounds = Bounds { patient, ..bounds(replicas + surge, (replicas - slack).max(0)) };
             let mut now: Vec<i64> = desired;
             for _ in 0..100 {
                 let movers: Vec<Mover> =

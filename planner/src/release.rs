@@ -105,7 +105,7 @@ impl<'a> Release<'a> {
             bounds: Bounds {
                 most: replicas + Pods(surge),
                 fewest: (replicas - Pods(slack)).or_none(),
-                preferred: replicas,
+                patient: true,
             },
             digest,
             revision: revision_of(snapshot, &new),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::build::{self, Blueprint};
-use crate::movement::{Mover, next};
+use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
@@ -124,11 +124,7 @@ pub(crate) fn moves(
     // A version that was given up goes as fast as it may; others wait for their successors a while.
     let patience = patience_ends(release.rollout);
     let patient = stage != Stage::Aborted && patience.is_none_or(|end| release.snapshot.now < end);
-    let mut bounds = release.bounds;
-    if !patient {
-        bounds.preferred = bounds.fewest;
-    }
-    let asked = next(&movers, bounds);
+    let asked = next(&movers, Bounds { patient, ..release.bounds });
     let held_back = asked.iter().zip(&movers).any(|(ask, mover)| *ask > mover.target);
     let wake = patience.filter(|_| patient && held_back).map_or(Wake::OnChange, Wake::At);
 
