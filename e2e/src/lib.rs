@@ -5,5 +5,6 @@ pub mod controlplane;
 pub mod end_state;
 pub mod on_control_plane;
 pub mod rbac;
+pub mod scenario_table;
 pub mod scenarios;
 pub mod under_test;

@@ -67,21 +67,20 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
 
 /// Why the new version becomes the stable one now, if it does.
 fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
-    if release.new.record().is_none() || release.new.available() < release.replicas {
+    let whole = release.new.record().is_some() && release.new.available() >= release.replicas;
+    if !whole || release.spec().paused {
         return None;
     }
     let all_steps_done = entry.cursor.index >= release.step_count();
     match entry.stage {
-        Stage::Initial if !release.spec().paused => Some("Initial deploy".to_owned()),
+        Stage::Initial => Some("Initial deploy".to_owned()),
         Stage::Promoting if services::all_on_new(release) => {
             Some("Full promotion requested".to_owned())
         }
         Stage::Stepping if all_steps_done && services::all_on_new(release) => {
             Some(format!("Completed all {} canary steps", release.step_count()))
         }
-        Stage::Initial | Stage::Promoting | Stage::Stepping | Stage::Steady | Stage::Aborted => {
-            None
-        }
+        Stage::Promoting | Stage::Stepping | Stage::Steady | Stage::Aborted => None,
     }
 }
 

@@ -69,7 +69,10 @@ impl Cursor {
         while let Some(step) = release.steps.get(self.index) {
             let over = match gate(step) {
                 Gate::Pause(pause) => self.pause_is_over(release, pause),
-                Gate::SetWeight => reached(release, self.weight(release)),
+                Gate::SetWeight => {
+                    self.end_pause();
+                    reached(release, self.weight(release))
+                }
                 Gate::Nothing => false,
             };
             if !over {
@@ -78,6 +81,14 @@ impl Cursor {
             self.completed.push(self.index);
             self.index += 1;
         }
+        self.end_pause();
+    }
+
+    /// Where a client skipped a pause by counting the step up, the mark of the pause is left: the
+    /// next pause would be taken for one that somebody has ended.
+    fn end_pause(&mut self) {
+        self.pauses.retain(|p| p.reason != PauseReason::CanaryPauseStep);
+        self.controller_pause = false;
     }
 
     fn pause_is_over(&mut self, release: &Release<'_>, pause: &RolloutPause) -> bool {
@@ -90,8 +101,7 @@ impl Cursor {
             (Some(condition), _) => pause_end(pause, condition.start_time),
         };
         if ends.is_some_and(|end| end <= now) {
-            self.pauses.retain(|p| p.reason != PauseReason::CanaryPauseStep);
-            self.controller_pause = false;
+            self.end_pause();
             return true;
         }
         if began.is_none() {

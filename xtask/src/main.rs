@@ -3,6 +3,8 @@
 mod bench;
 mod controlplane;
 mod crds;
+mod scenarios;
+mod test;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,12 @@ enum Verb {
     /// Figures, on the real control plane
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Every test of the project, in phases with their times
+    Test,
+    /// The scenarios on a real control plane
+    E2e(test::Scenarios),
+    /// Write the table of docs/scenarios.md from the scenarios
+    Scenarios(scenarios::Arguments),
     /// Write the CustomResourceDefinitions in manifests/crds from the types in crd/
     Crds(crds::Arguments),
 }
@@ -35,6 +43,9 @@ fn main() -> ExitCode {
         Verb::Controlplane(verb) => controlplane::run(verb),
         Verb::Bench(verb) => bench::run_verb(verb),
         Verb::Crds(arguments) => crds::run(&arguments),
+        Verb::Test => test::all(),
+        Verb::E2e(arguments) => test::scenarios(&arguments),
+        Verb::Scenarios(arguments) => scenarios::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -149,10 +149,17 @@ fn moving(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Vec<R
             });
         }
     };
+    let mut older: Vec<_> = release.older.iter().collect();
     if let Some(stable) = release.stable.as_ref().filter(|_| !release.is_steady()) {
-        moves(Role::Stable, stable, stable_target);
+        if status.stable_rs == release.new.hash() {
+            // It was stable until this pass, where the new one has just become so.
+            older.push(stable);
+        } else {
+            moves(Role::Stable, stable, stable_target);
+        }
     }
-    for rs in &release.older {
+    older.sort_by(|a, b| a.name.cmp(&b.name));
+    for rs in older {
         moves(Role::Older, rs, Pods::ZERO);
     }
     if let Some(new) = release.new.record() {
