@@ -20,6 +20,7 @@ pub mod rollout;
 pub mod step;
 pub mod tree;
 pub mod weight;
+pub mod why;
 
 
 pub use objects::Objects;

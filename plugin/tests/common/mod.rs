@@ -1,6 +1,8 @@
 //! What the tests share: recorded objects.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod world;
+
 use kube::ResourceExt;
 use kubectl_argo_rollouts::view::Objects;
 use serde::de::DeserializeOwned;
