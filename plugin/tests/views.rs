@@ -94,7 +94,10 @@ fn aborted() {
         ],
     });
     let world = canary(status).set(OLD, 1, 4, 3).set(NEW, 2, 0, 0);
-    snapshot("aborted", world.pod(OLD, "4fzkl", 5000, serves()).pod(OLD, "fresh", 20, unscheduled()));
+    snapshot(
+        "aborted",
+        world.pod(OLD, "4fzkl", 5000, serves()).pod(OLD, "fresh", 20, unscheduled()),
+    );
 }
 
 /// A version that crashes, before its deadline; Sluice says so in `Ready`.
@@ -113,7 +116,10 @@ fn crashing() {
     });
     let mut world = canary(status).set(OLD, 1, 4, 4).set(NEW, 2, 1, 0);
     world.rollout["spec"]["progressDeadlineAbort"] = json!(true);
-    snapshot("crashing", world.pod(NEW, "zqwhm", 128, crashes(4)).pod(OLD, "4fzkl", 5000, serves()));
+    snapshot(
+        "crashing",
+        world.pod(NEW, "zqwhm", 128, crashes(4)).pod(OLD, "4fzkl", 5000, serves()),
+    );
 }
 
 /// A version in all kinds of trouble, past its deadline, looked after by Argo Rollouts.
@@ -142,7 +148,8 @@ fn deadline_exceeded() {
 
 #[test]
 fn invalid_spec() {
-    let message = "spec.replicas: must be 0 or more, is -1; spec.strategy: canary or blueGreen is missing";
+    let message =
+        "spec.replicas: must be 0 or more, is -1; spec.strategy: canary or blueGreen is missing";
     let status = json!({
         "phase": "Degraded", "message": format!("InvalidSpec: {message}"), "observedGeneration": "2",
         "currentPodHash": OLD, "stableRS": OLD,
@@ -285,8 +292,7 @@ fn an_analysis_that_goes_on_is_waited_for() {
         "canary": {"currentStepAnalysisRunStatus": {"name": "web-76c8df8f9f-2-0", "status": "Running"}},
     });
     let mut world = canary(status);
-    world.rollout["spec"]["strategy"]["canary"]["steps"] =
-        json!([{"analysis": {"templates": [{"templateName": "success-rate"}]}}, {"pause": {"duration": 60}}]);
+    world.rollout["spec"]["strategy"]["canary"]["steps"] = json!([{"analysis": {"templates": [{"templateName": "success-rate"}]}}, {"pause": {"duration": 60}}]);
     let why = Why::new(&world.objects(), now());
     assert_eq!(
         why.reasons,

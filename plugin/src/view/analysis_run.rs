@@ -51,7 +51,9 @@ impl AnalysisRunView {
     pub fn owned_by(owner_uid: &str, runs: &[AnalysisRun]) -> Vec<Self> {
         let owned = runs.iter().filter(|run| is_owned(&run.metadata, owner_uid));
         let mut views: Vec<Self> = owned.map(Self::of).collect();
-        views.sort_by(|a, b| (b.revision, a.created, &b.name).cmp(&(a.revision, b.created, &a.name)));
+        views.sort_by(|a, b| {
+            (b.revision, a.created, &b.name).cmp(&(a.revision, b.created, &a.name))
+        });
         views
     }
 

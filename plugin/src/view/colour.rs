@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn what_has_no_colour_has_no_escape_codes() {
-        assert_eq!(Palette::COLOURED.paint("stable", Some(Colour::Green)), "\u{1b}[32mstable\u{1b}[0m");
+        assert_eq!(
+            Palette::COLOURED.paint("stable", Some(Colour::Green)),
+            "\u{1b}[32mstable\u{1b}[0m"
+        );
         assert_eq!(Palette::COLOURED.paint("x", Some(Colour::HighBlue)), "\u{1b}[94mx\u{1b}[0m");
         assert_eq!(Palette::COLOURED.paint("॥", None), "॥");
         assert_eq!(Palette::PLAIN.paint("stable", Some(Colour::Green)), "stable");

@@ -32,7 +32,9 @@ impl ExperimentView {
     pub(crate) fn owned_by(owner_uid: &str, objects: &Objects) -> Vec<Self> {
         let owned = objects.experiments.iter().filter(|e| is_owned(&e.metadata, owner_uid));
         let mut views: Vec<Self> = owned.map(|experiment| Self::of(experiment, objects)).collect();
-        views.sort_by(|a, b| (b.revision, a.created, &a.name).cmp(&(a.revision, b.created, &b.name)));
+        views.sort_by(|a, b| {
+            (b.revision, a.created, &a.name).cmp(&(a.revision, b.created, &b.name))
+        });
         views
     }
 

@@ -22,6 +22,5 @@ pub mod tree;
 pub mod weight;
 pub mod why;
 
-
 pub use objects::Objects;
 pub use rollout::RolloutView;

@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_promotion_may_be_under_way() {
-        let status = json!({"phase": "Paused", "message": "CanaryPauseStep", "controllerPause": true});
+        let status =
+            json!({"phase": "Paused", "message": "CanaryPauseStep", "controllerPause": true});
         assert_eq!(line(1, json!({}), status), "Progressing - waiting for rollout to unpause");
     }
 }

@@ -69,11 +69,8 @@ fn state(pod: &Pod, status: &PodStatus) -> (String, usize, i64) {
             if let Some(said) = containers.iter().find_map(|c| ended_or_waiting(c)) {
                 word = said;
             }
-            ready = containers
-                .iter()
-                .filter(|c| ended_or_waiting(c).is_none())
-                .filter(serves)
-                .count();
+            ready =
+                containers.iter().filter(|c| ended_or_waiting(c).is_none()).filter(serves).count();
             if word == "Completed" && ready > 0 {
                 "Running".clone_into(&mut word);
             }

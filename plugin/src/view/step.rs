@@ -70,10 +70,19 @@ mod tests {
             (json!({"pause": {"duration": "1h30m"}, "setWeight": 5}), "pause: 1h30m"),
             (json!({"setCanaryScale": {"replicas": 3}}), "setCanaryScale: 3 pods"),
             (json!({"setCanaryScale": {"weight": 25}}), "setCanaryScale: 25%"),
-            (json!({"setCanaryScale": {"weight": 25, "matchTrafficWeight": true}}), "setCanaryScale: as the weight"),
-            (json!({"analysis": {"templates": [{"templateName": "success-rate"}]}}), "analysis: success-rate"),
-            (json!({"experiment": {"templates": [
-                {"name": "a", "specRef": "canary"}, {"name": "b", "specRef": "stable"}]}}), "experiment: a, b"),
+            (
+                json!({"setCanaryScale": {"weight": 25, "matchTrafficWeight": true}}),
+                "setCanaryScale: as the weight",
+            ),
+            (
+                json!({"analysis": {"templates": [{"templateName": "success-rate"}]}}),
+                "analysis: success-rate",
+            ),
+            (
+                json!({"experiment": {"templates": [
+                {"name": "a", "specRef": "canary"}, {"name": "b", "specRef": "stable"}]}}),
+                "experiment: a, b",
+            ),
             (json!({"setHeaderRoute": {"name": "beta"}}), "setHeaderRoute: beta"),
             (json!({"setMirrorRoute": {"name": "copy"}}), "setMirrorRoute: copy"),
             (json!({"plugin": {"name": "acme/gate"}}), "plugin: acme/gate"),

@@ -66,9 +66,8 @@ impl Tree {
             String::new(),
             String::new(),
         ]);
-        let count = revision.replica_sets.len()
-            + revision.experiments.len()
-            + revision.analysis_runs.len();
+        let count =
+            revision.replica_sets.len() + revision.experiments.len() + revision.analysis_runs.len();
         let mut places = (1..=count).map(|place| branch(&at.children, place == count));
         for (set, place) in revision.replica_sets.iter().zip(places.by_ref()) {
             self.replica_set(set, &place);

@@ -1,6 +1,7 @@
 //! What the tests share: recorded objects.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub(crate) mod bench;
 pub(crate) mod world;
 
 use kube::ResourceExt;

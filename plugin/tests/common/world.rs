@@ -124,18 +124,26 @@ pub(crate) fn goes() -> Value {
 
 /// A pod whose container crashes.
 pub(crate) fn crashes(restarts: i64) -> Value {
-    pod_status(false, 125, json!({
-        "restartCount": restarts,
-        "state": {"waiting": {"reason": "CrashLoopBackOff",
-            "message": "back-off 40s restarting failed container=web"}},
-        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": ago(12)}},
-    }))
+    pod_status(
+        false,
+        125,
+        json!({
+            "restartCount": restarts,
+            "state": {"waiting": {"reason": "CrashLoopBackOff",
+                "message": "back-off 40s restarting failed container=web"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": ago(12)}},
+        }),
+    )
 }
 
 /// A pod whose image cannot be pulled.
 pub(crate) fn lacks_image() -> Value {
-    pod_status(false, 120, json!({"state": {"waiting": {"reason": "ImagePullBackOff",
-        "message": "Back-off pulling image \"shop/web:v2\""}}}))
+    pod_status(
+        false,
+        120,
+        json!({"state": {"waiting": {"reason": "ImagePullBackOff",
+        "message": "Back-off pulling image \"shop/web:v2\""}}}),
+    )
 }
 
 /// A pod that no node takes.

@@ -65,7 +65,10 @@ fn verbs(scene: &Scene<'_>, situation: &Situation) -> Vec<Action> {
             effect: "whether the controller runs".to_owned(),
         }),
         Situation::Invalid | Situation::Held => actions.push(Action {
-            command: format!("kubectl edit rollout -n {} {}", scene.view.namespace, scene.view.name),
+            command: format!(
+                "kubectl edit rollout -n {} {}",
+                scene.view.namespace, scene.view.name
+            ),
             effect: "correct what is named above; or apply it from where it is kept".to_owned(),
         }),
         Situation::Aborted => {
@@ -73,7 +76,15 @@ fn verbs(scene: &Scene<'_>, situation: &Situation) -> Vec<Action> {
         }
         Situation::DeadlineExceeded | Situation::NotCreated => actions.extend(abort()),
         Situation::PausedByUser => {
-            actions.push(plugin("promote", "sets spec.paused to false: the release goes on"));
+            let (name, namespace) = (&scene.view.name, &scene.view.namespace);
+            let merge = r#"'{"spec":{"paused":false}}'"#;
+            actions.push(Action {
+                command: format!(
+                    "kubectl patch rollout -n {namespace} {name} --type merge -p {merge}"
+                ),
+                effect: "goes on where it stands".to_owned(),
+            });
+            actions.push(plugin("promote", "goes on with the next step"));
             actions.extend(abort());
         }
         Situation::Paused { reason, .. } => {

@@ -117,7 +117,9 @@ fn lagging(scene: &Scene<'_>, lag: Lag) -> String {
         Lag::Workload => "the controller has not dealt with the last change of the workload that \
                           spec.workloadRef names"
             .to_owned(),
-        Lag::Promotion => "somebody promoted, and the controller has not acted on it yet".to_owned(),
+        Lag::Promotion => {
+            "somebody promoted, and the controller has not acted on it yet".to_owned()
+        }
     }
 }
 

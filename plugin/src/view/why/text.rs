@@ -111,8 +111,7 @@ fn steps(steps: &[Step], now: Time, palette: Palette) -> Vec<String> {
     let count = steps.len();
     let current = steps.iter().position(|step| step.state == StepState::Current).unwrap_or(count);
     let first = current.saturating_sub(STEPS_BEFORE);
-    let shown: Vec<&Step> =
-        steps.iter().skip(first).take(STEPS_BEFORE + 1 + STEPS_AFTER).collect();
+    let shown: Vec<&Step> = steps.iter().skip(first).take(STEPS_BEFORE + 1 + STEPS_AFTER).collect();
     let mut columns = Columns::default();
     for step in &shown {
         let sign = match step.state {

@@ -36,7 +36,10 @@ impl PodTrouble {
         let changed = ready.and_then(|c| instant(c.last_transition_time.as_ref()?));
         let mut details = Vec::new();
         if let Some(deleted) = view.deleted {
-            details.push(format!("is being deleted, the end of its grace period is {}", age::instant(deleted, now)));
+            details.push(format!(
+                "is being deleted, the end of its grace period is {}",
+                age::instant(deleted, now)
+            ));
         } else if view.is_ready {
             let since = changed.filter(|_| min_ready_seconds > 0)?;
             let ready_for = now.seconds_since(since);
@@ -59,7 +62,8 @@ impl PodTrouble {
             .chain(status.container_statuses.iter().flatten())
             .collect();
         if !view.is_ready {
-            details.extend(containers.iter().flat_map(|container| container_trouble(container, now)));
+            details
+                .extend(containers.iter().flat_map(|container| container_trouble(container, now)));
         }
         if details.is_empty() {
             details.extend(gates(status));
@@ -118,7 +122,10 @@ fn container_trouble(container: &ContainerStatus, now: Time) -> Vec<String> {
             container.restart_count
         ));
     } else if container.restart_count > 0 && !container.ready {
-        said.push(format!("container {name} has been started again {} times", container.restart_count));
+        said.push(format!(
+            "container {name} has been started again {} times",
+            container.restart_count
+        ));
     }
     said
 }
@@ -280,7 +287,8 @@ mod tests {
     #[test]
     fn long_messages_are_cut() {
         let long = "x".repeat(1000);
-        let waits = container(json!({"state": {"waiting": {"reason": "ErrImagePull", "message": long}}}));
+        let waits =
+            container(json!({"state": {"waiting": {"reason": "ErrImagePull", "message": long}}}));
         let told = details(json!({"containerStatuses": [waits]}));
         assert_eq!(told, [format!("container web waits: ErrImagePull: {}…", "x".repeat(240))]);
     }
@@ -289,7 +297,10 @@ mod tests {
     fn a_pod_that_is_deleted_says_so() {
         let deleted = json!({"deletionTimestamp": "2026-11-21T07:30:20Z"});
         let told = trouble(deleted, json!({"conditions": [ready("True")]}), 0).unwrap();
-        assert_eq!(told.details, ["is being deleted, the end of its grace period is 2026-11-21T07:30:20Z (in 20s)"]);
+        assert_eq!(
+            told.details,
+            ["is being deleted, the end of its grace period is 2026-11-21T07:30:20Z (in 20s)"]
+        );
         assert_eq!(told.status, "Terminating");
     }
 }
