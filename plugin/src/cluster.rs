@@ -318,7 +318,7 @@ mod tests {
         let own = rollout(json!({"selector": selector}));
         assert_eq!(
             Part::Pods.labels(&own).as_deref(),
-            Some("tier,app=web,rollouts-pod-template-hash")
+            Some("app=web,tier,rollouts-pod-template-hash")
         );
         assert_eq!(Part::AnalysisRuns.labels(&own), None);
         // The selector of a workloadRef stands elsewhere.
