@@ -12,6 +12,7 @@ pub mod error;
 pub mod flags;
 pub mod follow;
 pub mod output;
+pub mod playground;
 pub mod session;
 pub mod verbs;
 pub mod view;

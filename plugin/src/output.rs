@@ -1,5 +1,6 @@
 //! Where text goes: standard output and standard error, or a test.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::view::colour::Palette;
@@ -35,7 +36,7 @@ impl<'a> Output<'a> {
     ///
     /// Nobody takes the output.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
-        writeln!(self.out, "{line}")?;
+        writeln!(self.out, "{}", printable(line))?;
         self.out.flush()
     }
 
@@ -46,7 +47,7 @@ impl<'a> Output<'a> {
     /// Nobody takes the output.
     pub fn lines(&mut self, lines: &[String]) -> io::Result<()> {
         for line in lines {
-            writeln!(self.out, "{line}")?;
+            writeln!(self.out, "{}", printable(line))?;
         }
         self.out.flush()
     }
@@ -57,7 +58,7 @@ impl<'a> Output<'a> {
     ///
     /// Nobody takes the output.
     pub fn complain(&mut self, line: &str) -> io::Result<()> {
-        writeln!(self.err, "{line}")?;
+        writeln!(self.err, "{}", printable(line))?;
         self.err.flush()
     }
 
@@ -76,6 +77,37 @@ impl<'a> Output<'a> {
     }
 }
 
+/// A line without what a terminal would obey: messages come from the cluster, and whoever wrote
+/// them is not to move the cursor of who reads them. Colours stay.
+fn printable(line: &str) -> Cow<'_, str> {
+    if !line.contains(char::is_control) {
+        return Cow::Borrowed(line);
+    }
+    let mut clean = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        if let Some(code) = colour_code(rest) {
+            clean.push_str(code);
+            rest = &rest[code.len()..];
+            continue;
+        }
+        match c {
+            '\n' | '\r' | '\t' => clean.push(' '),
+            c if c.is_control() => clean.push(char::REPLACEMENT_CHARACTER),
+            c => clean.push(c),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    Cow::Owned(clean)
+}
+
+/// The escape code of a colour that a text begins with.
+fn colour_code(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix("\u{1b}[")?;
+    let end = digits.find(|c: char| !c.is_ascii_digit())?;
+    digits[end..].starts_with('m').then(|| &text[..end + "\u{1b}[m".len()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +119,15 @@ mod tests {
         output.redraw(&["b".to_owned()], false).unwrap();
         assert!(err.is_empty());
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn messages_do_not_command_the_terminal() {
+        let red = Palette::COLOURED.paint("no", Some(crate::view::colour::Colour::Red));
+        assert_eq!(printable(&red), red);
+        assert_eq!(printable("a\u{1b}[2Jb\u{1b}]0;c\u{7}"), "a\u{fffd}[2Jb\u{fffd}]0;c\u{fffd}");
+        assert_eq!(printable("one\ntwo\u{1b}"), "one two\u{fffd}");
+        assert_eq!(printable("├── ॥ é"), "├── ॥ é");
     }
 
     #[test]

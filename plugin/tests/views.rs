@@ -9,6 +9,7 @@ use kubectl_argo_rollouts::view::colour::Palette;
 use kubectl_argo_rollouts::view::list::{Row, Shape, Table};
 use kubectl_argo_rollouts::view::why::{self, Why};
 use kubectl_argo_rollouts::view::{Objects, RolloutView, header, tree};
+use proptest::prelude::*;
 use serde_json::json;
 use sluice_crd::time::Time;
 
@@ -309,4 +310,42 @@ fn colours_are_around_words_only() {
     let view = RolloutView::new(&objects, now());
     let text = [header::lines(&view, Palette::COLOURED), tree::lines(&view, Palette::COLOURED)];
     insta::assert_snapshot!("colours", text.concat().join("\n").replace('\u{1b}', "^["));
+}
+
+proptest! {
+    /// Whatever clients and controllers write into a status, something is shown.
+    #[test]
+    fn no_status_is_too_odd(
+        index: i32,
+        counts: [i32; 4],
+        phase in prop::sample::select(vec!["Healthy", "Degraded", "Progressing", "Paused", "", "New"]),
+        flags: [bool; 4],
+        reason in prop::sample::select(vec![
+            "RolloutAborted", "ProgressDeadlineExceeded", "ReplicaSetCreateError", "RolloutPaused", "",
+        ]),
+        pause in prop::option::of("CanaryPauseStep|BlueGreenPause|InconclusiveAnalysisRun|Odd"),
+        seconds in -9_000_000_000_i64..9_000_000_000,
+        duration in prop::sample::select(vec![json!("soon"), json!(-1), json!("30"), json!("292y"), json!(i32::MAX)]),
+        sets in prop::array::uniform2((-2_i32..9, -2_i32..9)),
+    ) {
+        let [replicas, updated, ready, available] = counts;
+        let [abort, paused, controller_pause, stable] = flags;
+        let pauses: Vec<_> = pause.iter()
+            .map(|reason| json!({"reason": reason, "startTime": ago(seconds)})).collect();
+        let status = json!({
+            "phase": phase, "currentStepIndex": index, "abort": abort, "abortedAt": ago(seconds),
+            "controllerPause": controller_pause, "pauseConditions": pauses,
+            "currentPodHash": NEW, "stableRS": if stable { OLD } else { NEW },
+            "replicas": replicas, "updatedReplicas": updated, "readyReplicas": ready,
+            "availableReplicas": available,
+            "conditions": [condition("Progressing", "True", seconds, reason, "")],
+        });
+        let mut world = canary(status).set(OLD, 1, sets[0].0, sets[0].1).set(NEW, 2, sets[1].0, sets[1].1);
+        world.rollout["spec"]["paused"] = json!(paused);
+        world.rollout["spec"]["strategy"]["canary"]["steps"][1] = json!({"pause": {"duration": duration}});
+        let world = world.pod(NEW, "a", seconds, crashes(i64::from(i32::MAX))).pod(NEW, "b", 9, json!({}));
+        let text = texts(&world.objects(), now());
+        prop_assert!(text.contains("$ why\nRollout web in namespace shop: "), "{text}");
+        prop_assert!(text.contains("\nWhy       "), "{text}");
+    }
 }

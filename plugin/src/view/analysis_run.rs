@@ -24,13 +24,13 @@ pub struct AnalysisRunView {
     /// Why it is so.
     pub message: String,
     /// Good measurements.
-    pub successful: i32,
+    pub successful: i64,
     /// Bad ones.
-    pub failed: i32,
+    pub failed: i64,
     /// Inconclusive ones.
-    pub inconclusive: i32,
+    pub inconclusive: i64,
     /// Those that could not be taken.
-    pub errors: i32,
+    pub errors: i64,
     /// The Jobs that took measurements, in the order of the metrics.
     pub jobs: Vec<JobView>,
 }
@@ -75,10 +75,10 @@ impl AnalysisRunView {
             revision: revision(&run.metadata),
             phase: status.phase.clone(),
             message: status.message.clone(),
-            successful: results.iter().map(|result| result.successful).sum(),
-            failed: results.iter().map(|result| result.failed).sum(),
-            inconclusive: results.iter().map(|result| result.inconclusive).sum(),
-            errors: results.iter().map(|result| result.error).sum(),
+            successful: results.iter().map(|result| i64::from(result.successful)).sum(),
+            failed: results.iter().map(|result| i64::from(result.failed)).sum(),
+            inconclusive: results.iter().map(|result| i64::from(result.inconclusive)).sum(),
+            errors: results.iter().map(|result| i64::from(result.error)).sum(),
             jobs: jobs.collect(),
         }
     }

@@ -17,7 +17,12 @@ pub(super) struct Finding {
 }
 
 pub(super) fn find(scene: &Scene<'_>, situation: &Situation) -> Finding {
-    let reasons = ready_reasons(scene, situation).unwrap_or_else(|| own_reasons(scene, situation));
+    let said = ready_reasons(scene, situation);
+    let mut reasons = said.unwrap_or_else(|| own_reasons(scene, situation));
+    reasons.retain(|reason| !reason.trim().is_empty());
+    if reasons.is_empty() {
+        reasons.push("the status gives no reason".to_owned());
+    }
     Finding { reasons, since: since(scene, situation), ends: ends(scene, situation) }
 }
 
