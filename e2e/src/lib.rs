@@ -1,5 +1,6 @@
 //! What the end-to-end tests run on: a real control plane, started from plain processes.
 
+pub mod bench;
 pub mod controlplane;
 pub mod end_state;
 pub mod on_control_plane;

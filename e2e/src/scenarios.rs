@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use sluice_simulator::Crd;
 use sluice_simulator::scenario::{CannotRead, Scenario, read_yaml};
 
 /// A scenario with its name and place.
@@ -63,11 +63,11 @@ pub fn crds_folder() -> PathBuf {
 ///
 /// # Errors
 ///
-/// A file that cannot be read.
-pub fn crds() -> Result<Vec<Value>, CannotRead> {
+/// A file that cannot be read, or is no CRD.
+pub fn crds() -> Result<Vec<Crd>, Box<dyn std::error::Error>> {
     let folder = crds_folder();
     let mut files = Vec::new();
     collect(&folder, &mut files).map_err(|source| CannotRead::File { path: folder, source })?;
     files.sort();
-    files.iter().map(|path| read_yaml(path)).collect()
+    files.iter().map(|path| Ok(Crd::parse(&read_yaml(path)?)?)).collect()
 }

@@ -3,24 +3,28 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::Value;
 use sluice_e2e::scenarios::{self, Named};
 use sluice_e2e::under_test::Sluice;
 use sluice_e2e::{end_state, scenarios::crds};
-use sluice_simulator::Cut;
 use sluice_simulator::scenario::{Care, InMemory, Outcome, run};
+use sluice_simulator::{Crd, Cut, Options};
 
-/// Seeds that every scenario runs with: other delays, other orders.
-const SEEDS: [u64; 4] = [1, 2, 3, 4];
+/// Seeds that every scenario runs with, each with other delays and another order of work. For a
+/// longer search: SLUICE_SEEDS=200.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let asked = std::env::var("SLUICE_SEEDS").ok().and_then(|n| n.parse().ok());
+    1..=asked.unwrap_or(4)
+}
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let (scenarios, crds) = match (scenarios::all(), crds()) {
         (Ok(scenarios), Ok(crds)) => (scenarios, Arc::new(crds)),
-        (Err(error), _) | (_, Err(error)) => {
-            eprintln!("{error}");
+        (scenarios, crds) => {
+            eprintln!("{:?} {:?}", scenarios.err(), crds.err());
             return ExitCode::FAILURE;
         }
     };
@@ -38,29 +42,34 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn as_it_is(named: &Named, crds: &[Value]) -> Result<(), Failed> {
-    for seed in SEEDS {
-        let outcome = once(named, crds, seed, None)?;
-        if std::env::var_os("SLUICE_WRITES").is_some() {
-            for w in &outcome.writes {
-                println!("{seed} {} {} {} {}", w.verb, w.resource, w.name, w.code);
-            }
-        }
+/// Over several seeds; and the first one twice, which must be the same run to the byte.
+fn as_it_is(named: &Named, crds: &[Crd]) -> Result<(), Failed> {
+    for seed in seeds() {
+        let (outcome, _) = once(named, crds, seed, None)?;
         good(&outcome).map_err(|e| format!("seed {seed}: {e}"))?;
     }
-    Ok(())
+    let (_, first) = once(named, crds, 1, None)?;
+    let (_, again) = once(named, crds, 1, None)?;
+    if first.is_empty() {
+        return Err("no trace was kept".into());
+    }
+    match first.iter().zip(&again).find(|(a, b)| a != b) {
+        Some((a, b)) => Err(format!("the same seed ran otherwise:\n{a}\n{b}").into()),
+        None if first.len() != again.len() => Err("the same seed ran for longer".into()),
+        None => Ok(()),
+    }
 }
 
 /// The end is the same wherever the controller died on the way, whether or not it got to see the
 /// answer to its last write.
-fn with_deaths(named: &Named, crds: &[Value]) -> Result<(), Failed> {
-    let seed = SEEDS[0];
-    let uninterrupted = once(named, crds, seed, None)?;
+fn with_deaths(named: &Named, crds: &[Crd]) -> Result<(), Failed> {
+    let seed = 1;
+    let (uninterrupted, _) = once(named, crds, seed, None)?;
     good(&uninterrupted)?;
     let expected = end_state::normalized(&uninterrupted.objects);
     for nth in 1..=uninterrupted.writes.len() as u64 {
         for cut in [Cut::AfterReply, Cut::BeforeReply] {
-            let outcome = once(named, crds, seed, Some((nth, cut)))?;
+            let (outcome, _) = once(named, crds, seed, Some((nth, cut)))?;
             let at = format!("died at write {nth} of {} ({cut:?})", uninterrupted.writes.len());
             good(&outcome).map_err(|e| format!("{at}: {e}"))?;
             let found = end_state::normalized(&outcome.objects);
@@ -74,14 +83,20 @@ fn with_deaths(named: &Named, crds: &[Value]) -> Result<(), Failed> {
 
 fn once(
     named: &Named,
-    crds: &[Value],
+    crds: &[Crd],
     seed: u64,
     death: Option<(u64, Cut)>,
-) -> Result<Outcome, Failed> {
+) -> Result<(Outcome, Vec<String>), Failed> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
-        let backend = InMemory::new(seed, crds).map_err(|e| e.to_string())?;
+        let mut options = Options { trace: death.is_none(), ..Options::stepped(seed) };
+        if seed % 2 == 0 {
+            // A bad day: what the controller sees is up to a second and a half old.
+            options.watch_delay = Duration::from_millis(1)..Duration::from_millis(1500);
+            options.request_latency = Duration::from_millis(1)..Duration::from_millis(300);
+        }
+        let backend = InMemory::with_options(options, crds);
         let sluice = Sluice::default();
         let outcome = match death {
             None => run(&named.scenario, &named.folder, &backend, &sluice, Care::All).await,
@@ -90,8 +105,20 @@ fn once(
                 run(&named.scenario, &named.folder, &backend, &dying, Care::NotEvents).await
             }
         };
-        Ok(outcome)
+        if std::env::var_os("SLUICE_SHOW_WRITES").is_some() {
+            show_writes(&backend);
+        }
+        Ok((outcome, backend.cluster().trace()))
     })
+}
+
+/// For people who look into a scenario: every write of the controller with its body.
+fn show_writes(backend: &InMemory) {
+    for request in backend.cluster().requests("controller").iter().filter(|r| r.is_write()) {
+        if request.resource != "events" {
+            println!("{request} {}", request.body.as_ref().unwrap_or(&serde_json::Value::Null));
+        }
+    }
 }
 
 fn good(outcome: &Outcome) -> Result<(), String> {

@@ -30,7 +30,7 @@ use crate::writer::{path, release_patch, within};
 /// Events that may wait between the watches and the loop.
 const EVENT_BUFFER: usize = 1024;
 /// A status that carries counts alone is written this long after the counts changed.
-const COUNTS_PAUSE: Duration = Duration::from_secs(1);
+const COUNTS_PAUSE: Duration = Duration::from_secs(2);
 /// How long work in flight may take to end when the controller is stopped.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// How long series of an object that is gone are still served (spec §1.15).

@@ -5,9 +5,10 @@ use sluice_crd::rollout::{CanaryStrategy, RolloutStatus};
 
 use crate::conditions::{self, kinds, reasons};
 use crate::newest::{self, Newest};
-use crate::plan::{Action, Plan, StatusWrite, Wake};
+use crate::plan::{Plan, StatusWrite, Wake};
 use crate::reason::Reason;
 use crate::release::{New, Release};
+use crate::scale::Moves;
 use crate::services::{self, Switches};
 use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
@@ -59,9 +60,9 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     }
 
     // What moves?
-    let (actions, switches) = actions(&release, &decision);
+    let (moves, switches) = actions(&release, &decision);
     let reasons = status::stage_reasons(&release, decision.entry, &status, &switches.waiting);
-    finish(&release, &decision, status, actions, reasons)
+    finish(&release, &decision, status, moves, reasons)
 }
 
 /// Why the new version becomes the stable one now, if it does.
@@ -91,26 +92,26 @@ fn cause_to_abort(release: &Release<'_>, status: &RolloutStatus) -> Option<Strin
     late.then(|| progressing.message.clone())
 }
 
-fn actions(release: &Release<'_>, decision: &Decision<'_>) -> (Vec<Action>, Switches) {
+fn actions(release: &Release<'_>, decision: &Decision<'_>) -> (Moves, Switches) {
     // What was promoted is steady from here on.
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let cursor = &decision.entry.cursor;
     let mut switches = services::switches(release, stage, cursor);
-    let mut actions = Vec::new();
-    actions.extend(scale::actions(release, stage, cursor, &services::routed(release)));
-    actions.append(&mut switches.actions);
-    actions.extend(history::deletions(release));
-    (actions, switches)
+    let mut moves = scale::moves(release, stage, cursor, &services::routed(release));
+    moves.actions.append(&mut switches.actions);
+    moves.actions.extend(history::deletions(release));
+    (moves, switches)
 }
 
 fn finish(
     release: &Release<'_>,
     decision: &Decision<'_>,
     mut status: RolloutStatus,
-    mut actions: Vec<Action>,
+    moves: Moves,
     mut reasons: Vec<Reason>,
 ) -> Plan {
-    let mut wake = decision.entry.cursor.wake;
+    let Moves { mut actions, wake } = moves;
+    let mut wake = wake.sooner(decision.entry.cursor.wake);
     if let Some(deadline) = status::deadline(release, decision.entry, &status) {
         wake = wake.sooner(Wake::At(deadline.to_chrono()));
     }

@@ -25,6 +25,10 @@ pub(crate) struct Bounds {
     pub(crate) most: Pods,
     /// Fewest pods that serve: `replicas − maxUnavailable`, at least 0.
     pub(crate) fewest: Pods,
+    /// Nothing that serves goes as long as all pods that are to come have been asked for and have
+    /// not all come: with some patience they come, none was missed, and all that is to go goes in
+    /// one write.
+    pub(crate) patient: bool,
 }
 
 /// What to ask for next, in the same order as given: `older` oldest first, then stable, then new.
@@ -53,7 +57,10 @@ pub(crate) fn next(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
     }
 
     let serving: Pods = movers.iter().map(|m| m.serving).sum();
-    let mut budget = (serving - bounds.fewest).or_none();
+    let all_asked_for = asked.iter().zip(movers).all(|(ask, mover)| *ask >= mover.target);
+    let all_came = movers.iter().all(|m| m.desired > m.target || m.serving >= m.target);
+    let waits = bounds.patient && all_asked_for && !all_came;
+    let mut budget = if waits { Pods::ZERO } else { (serving - bounds.fewest).or_none() };
     for (ask, mover) in asked.iter_mut().zip(movers) {
         // What is still over is serving, or could not be spared above.
         let idle_left = (*ask - mover.serving).or_none();
@@ -82,9 +89,13 @@ mod tests {
         }
     }
 
+    fn bounds(most: i64, fewest: i64) -> Bounds {
+        Bounds { most: Pods(most), fewest: Pods(fewest), patient: false }
+    }
+
     fn step(movers: &[(i64, i64, i64)], most: i64, fewest: i64) -> Vec<i64> {
         let movers: Vec<Mover> = movers.iter().map(|(d, s, t)| mover(*d, *s, *t)).collect();
-        let bounds = Bounds { most: Pods(most), fewest: Pods(fewest) };
+        let bounds = bounds(most, fewest);
         next(&movers, bounds).iter().map(|p| p.0).collect()
     }
 
@@ -114,6 +125,20 @@ mod tests {
     }
 
     #[test]
+    fn with_patience_none_goes_before_those_that_come() {
+        let movers = [mover(4, 4, 2), mover(1, 1, 3)];
+        let patient = Bounds { patient: true, ..bounds(7, 4) };
+        assert_eq!(next(&movers, patient), [Pods(4), Pods(3)]);
+        let some_came = [mover(4, 4, 2), mover(3, 2, 3)];
+        assert_eq!(next(&some_came, patient), [Pods(4), Pods(3)]);
+        let all_came = [mover(4, 4, 2), mover(3, 3, 3)];
+        assert_eq!(next(&all_came, patient), [Pods(2), Pods(3)]);
+        // Without room for all that are to come, the slack is used at once.
+        let tight = Bounds { patient: true, ..bounds(6, 4) };
+        assert_eq!(next(&movers, tight), [Pods(3), Pods(2)]);
+    }
+
+    #[test]
     fn older_versions_go_first() {
         assert_eq!(step(&[(3, 3, 0), (2, 2, 4), (0, 0, 1)], 7, 4), [2, 4, 0]);
     }
@@ -121,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_still_routed_to_stays() {
         let held = Mover { keep: Pods(1), ..mover(2, 2, 0) };
-        let asked = next(&[held, mover(5, 5, 5)], Bounds { most: Pods(7), fewest: Pods(4) });
+        let asked = next(&[held, mover(5, 5, 5)], bounds(7, 4));
         assert_eq!(asked, [Pods(1), Pods(5)]);
     }
 
@@ -141,7 +166,7 @@ mod tests {
             replicas in 0i64..12, surge in 0i64..5, slack in 0i64..5,
         ) {
             let slack = if surge + slack == 0 { 1 } else { slack };
-            let bounds = Bounds { most: Pods(replicas + surge), fewest: Pods((replicas - slack).max(0)) };
+            let bounds = bounds(replicas + surge, (replicas - slack).max(0));
             let asked = next(&movers, bounds);
             let before: i64 = movers.iter().map(|m| m.desired.0).sum();
             let after: i64 = asked.iter().map(|p| p.0).sum();
@@ -160,12 +185,12 @@ mod tests {
         #[test]
         fn with_healthy_pods_it_arrives(
             desired in prop::collection::vec(0i64..12, 3), canary in 0i64..12, surge in 0i64..5,
-            slack in 0i64..5, replicas in 1i64..12,
+            slack in 0i64..5, replicas in 1i64..12, patient: bool,
         ) {
             let slack = if surge + slack == 0 { 1 } else { slack };
             let canary = canary.min(replicas);
             let targets = [0, replicas - canary, canary];
-            let bounds = Bounds { most: Pods(replicas + surge), fewest: Pods((replicas - slack).max(0)) };
+            let bounds = Bounds { patient, ..bounds(replicas + surge, (replicas - slack).max(0)) };
             let mut now: Vec<i64> = desired;
             for _ in 0..100 {
                 let movers: Vec<Mover> =
@@ -181,7 +206,7 @@ mod tests {
             replicas in 1i64..12,
         ) {
             let slack = if surge + slack == 0 { 1 } else { slack };
-            let bounds = Bounds { most: Pods(replicas + surge), fewest: Pods((replicas - slack).max(0)) };
+            let bounds = bounds(replicas + surge, (replicas - slack).max(0));
             let mut now = vec![stable, canary];
             for _ in 0..100 {
                 let movers = [mover(now[0], now[0], replicas), mover(now[1], 0, 0)];

@@ -62,9 +62,10 @@ pub enum Urgency {
 }
 
 /// When to look again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wake {
     /// When an object of the snapshot changes.
+    #[default]
     OnChange,
     /// At this instant at the latest.
     At(DateTime<Utc>),

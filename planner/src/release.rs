@@ -6,6 +6,7 @@ use sluice_crd::identity::TemplateDigest;
 use sluice_crd::rollout::{CanaryStep, CanaryStrategy, RolloutSpec, RolloutStatus};
 use sluice_crd::time::Time;
 
+use crate::conditions::{self, kinds, reasons};
 use crate::movement::Bounds;
 use crate::newest::Missing;
 use crate::quantity::Pods;
@@ -104,6 +105,7 @@ impl<'a> Release<'a> {
             bounds: Bounds {
                 most: replicas + Pods(surge),
                 fewest: (replicas - Pods(slack)).or_none(),
+                patient: true,
             },
             digest,
             revision: revision_of(snapshot, &new),
@@ -134,6 +136,20 @@ impl<'a> Release<'a> {
     pub(crate) fn step_count(&self) -> usize {
         self.steps.len()
     }
+}
+
+/// Pods that come with the surge are waited for this long before the slack is used as well: where
+/// there is no room for them, pods of the other version have to make it.
+const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+
+/// When the patience with pods that are to come ends: so long after the last progress. `None`
+/// where nothing was under way before: it begins now.
+pub(crate) fn patience_ends(rollout: &RolloutRecord) -> Option<chrono::DateTime<chrono::Utc>> {
+    let progressing = conditions::get(&rollout.status, kinds::PROGRESSING)?;
+    let under_way = [reasons::REPLICA_SET_UPDATED, reasons::TIMED_OUT];
+    under_way
+        .contains(&progressing.reason.as_str())
+        .then(|| progressing.last_update_time.to_chrono() + PATIENCE)
 }
 
 /// The new ReplicaSet has the highest number of all; if it has not, it gets the next one.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::build::{self, Blueprint};
-use crate::movement::{Mover, next};
+use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
-use crate::plan::Action;
+use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
-use crate::release::{New, Release};
+use crate::release::{New, Release, patience_ends};
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, split_for};
@@ -81,12 +81,20 @@ fn base(rs: &ReplicaSetRecord) -> Option<Pods> {
 }
 
 /// The writes that create, scale and annotate ReplicaSets, in a safe order.
-pub(crate) fn actions(
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    pub(crate) actions: Vec<Action>,
+    /// When more may go, if what is waited for has not come until then.
+    pub(crate) wake: Wake,
+}
+
+/// What to write now, and when to look again if nothing changes.
+pub(crate) fn moves(
     release: &Release<'_>,
     stage: Stage,
     cursor: &Cursor,
     routed: &BTreeSet<String>,
-) -> Vec<Action> {
+) -> Moves {
     let targets = targets(release, stage, cursor);
     let distinct_stable = release.stable.as_ref().filter(|_| !release.is_steady());
 
@@ -113,7 +121,12 @@ pub(crate) fn actions(
             keep: Pods::ZERO,
         },
     });
-    let asked = next(&movers, release.bounds);
+    // A version that was given up goes as fast as it may; others wait for their successors a while.
+    let patience = patience_ends(release.rollout);
+    let patient = stage != Stage::Aborted && patience.is_none_or(|end| release.snapshot.now < end);
+    let asked = next(&movers, Bounds { patient, ..release.bounds });
+    let held_back = asked.iter().zip(&movers).any(|(ask, mover)| *ask > mover.target);
+    let wake = patience.filter(|_| patient && held_back).map_or(Wake::OnChange, Wake::At);
 
     let mut out = Vec::new();
     let new_pods = asked.last().copied().unwrap_or(Pods::ZERO);
@@ -137,7 +150,7 @@ pub(crate) fn actions(
         !matches!(action, Action::PatchReplicaSet { scale: Some((from, to)), .. } if to > from)
     });
     out.extend(patches);
-    out
+    Moves { actions: out, wake }
 }
 
 fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {

@@ -1,5 +1,7 @@
 //! The steps of a canary: where the release stands among them, and which of them are over.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, RolloutPause};
 use sluice_crd::time::Time;
@@ -7,6 +9,8 @@ use sluice_crd::time::Time;
 use crate::plan::Wake;
 use crate::quantity::{Pods, Weight};
 use crate::release::Release;
+use crate::services;
+use crate::snapshot::ReplicaSetRecord;
 use crate::split::{Split, split};
 
 /// Where the release stands among its steps, and what of that is new.
@@ -133,14 +137,23 @@ pub(crate) fn split_for(release: &Release<'_>, weight: Weight) -> Split {
 }
 
 /// Whether the pods stand as the weight asks: canary pods available, stable pods asked for, older
-/// versions gone (spec §2.3).
+/// versions gone (spec §2.3), and what is too many gone as well, so that the share is what the step
+/// says before a pause or an analysis looks at it.
 pub(crate) fn reached(release: &Release<'_>, weight: Weight) -> bool {
     let split = split_for(release, weight);
-    let stable = release.stable.as_ref().map_or(Pods::ZERO, |rs| rs.desired);
+    let new = release.new.record();
+    let stable = release.stable.as_ref();
+    let routed = services::routed(release);
+    // A version that a Service still selects is not emptied; that is no reason to stand still.
+    let gone = |rs: &Arc<ReplicaSetRecord>, target: Pods| {
+        let held = target == Pods::ZERO && routed.contains(&rs.hash);
+        held || rs.desired.max(rs.replicas) <= target
+    };
     release.new.available() >= split.canary
-        && release.new.desired() >= split.canary
-        && stable >= split.stable
-        && release.older.iter().all(|rs| rs.desired == Pods::ZERO && rs.available == Pods::ZERO)
+        && new.is_none_or(|rs| gone(rs, split.canary))
+        && stable.map_or(Pods::ZERO, |rs| rs.desired) >= split.stable
+        && stable.is_none_or(|rs| gone(rs, split.stable))
+        && release.older.iter().all(|rs| gone(rs, Pods::ZERO) && rs.available == Pods::ZERO)
 }
 
 /// A step in words, as events have it: `setWeight: 20`, `pause: 5s`.

@@ -4,11 +4,11 @@
 //! ```text
 //! kubectl proxy --port=8001 --reject-methods='^$' --reject-paths='^$' &
 //! cargo run -p sluice-simulator --example record -- http://127.0.0.1:8001 \
-//!     simulator/tests/data simulator/tests/replay/*.yaml
+//!     manifests/crds simulator/tests/data simulator/tests/replay/*.yaml
 //! ```
 //!
-//! The second argument is a folder of CRDs, which are created first. Each file is sent in a
-//! namespace of its own, named after the file and the time.
+//! Folders hold CRDs, which are created first. Each file is sent in a namespace of its own, named
+//! after the file and the time.
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -22,15 +22,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(server), Some(crds)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: record SERVER CRD_FOLDER RECORDING...".into());
+    let Some(server) = arguments.next() else {
+        return Err("usage: record SERVER (CRD_FOLDER | RECORDING)...".into());
     };
+    let (folders, files): (Vec<String>, Vec<String>) =
+        arguments.partition(|argument| Path::new(argument).is_dir());
     let mut config = kube::Config::new(server.parse()?);
     // An answer of 429 or 503 is an answer too.
     config.default_retry = false;
     let client = kube::Client::try_from(config)?;
-    install(&client, Path::new(&crds)).await?;
-    for file in arguments {
+    for folder in &folders {
+        install(&client, Path::new(folder)).await?;
+    }
+    // A new kind is served a moment after its definition is stored.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for file in files {
         let stem = Path::new(&file).file_stem().and_then(|stem| stem.to_str()).unwrap_or("x");
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let namespace = format!("{stem}-{seconds}");
@@ -71,12 +77,10 @@ async fn install(client: &kube::Client, folder: &Path) -> Result<(), Box<dyn Err
         if file.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
-        let crd: Value = serde_saphyr::from_str(&std::fs::read_to_string(&file)?)?;
+        let crd: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(&file)?)?;
         if crd["kind"] == "CustomResourceDefinition" {
             post(client, path, &crd).await?;
         }
     }
-    // A new kind is served a moment after its definition is stored.
-    tokio::time::sleep(Duration::from_secs(5)).await;
     Ok(())
 }

@@ -23,7 +23,8 @@ impl Clock {
     }
 
     /// Shows `start` now and moves with `tokio::time::Instant`: under a paused runtime this is
-    /// virtual time, which jumps to the next timer whenever every task waits.
+    /// virtual time, which jumps to the next timer whenever every task waits. Call it inside the
+    /// runtime whose time it is to show.
     pub fn stepped(start: DateTime<Utc>) -> Clock {
         Clock { source: Source::Stepped { start, origin: Instant::now() } }
     }

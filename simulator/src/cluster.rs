@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use crate::api::route::Target;
 use crate::api::{Payload, Subresource, Verb};
 use crate::audit::RequestRecord;
-use crate::clock::Clock;
+use crate::clock::{Clock, rfc3339};
 use crate::faults::{Cut, Fault, Matcher};
 use crate::kinds::builtin::CRD_RESOURCE;
-use crate::kinds::crd::kind_of_crd;
-use crate::kinds::{CrdProblem, GroupResource};
+use crate::kinds::{Crd, GroupResource};
 use crate::state::{Objects, State, WriteSeen};
 use crate::status_error::StatusError;
+use crate::store::Key;
 use crate::transport::Connection;
 use crate::workloads;
 
@@ -122,43 +122,24 @@ impl Cluster {
         Cluster { shared, controllers: Mutex::new(None) }
     }
 
-    /// Installs a CustomResourceDefinition, or replaces it. Returns the CEL rules of its schema
-    /// that are not enforced, as `path: rule`; only `self == oldSelf` is.
-    ///
-    /// # Errors
-    /// A definition that lacks a part or whose schema cannot be read.
-    pub fn install_crd(&self, crd: &Value) -> Result<Vec<String>, CrdProblem> {
-        let (_, unenforced) = kind_of_crd(crd)?;
-        let resource = GroupResource::new(CRD_RESOURCE.0, CRD_RESOURCE.1);
+    /// Serves the kind of a CustomResourceDefinition from now on; the definition itself can be read
+    /// like any object.
+    pub fn install(&self, crd: &Crd) {
         let mut state = self.shared.lock();
-        if let Err(error) = create(&mut state, &resource, crd.clone())
-            && error.reason != "AlreadyExists"
-        {
-            return Err(CrdProblem::Refused(error));
-        }
-        Ok(unenforced)
+        let resource = GroupResource::new(CRD_RESOURCE.0, CRD_RESOURCE.1);
+        let Some(kind) = state.kinds.get(&resource).cloned() else { return };
+        let mut object = crd.object.clone();
+        object["metadata"]["uid"] = state.uids.uuid().into();
+        object["metadata"]["creationTimestamp"] = rfc3339(state.now()).into();
+        object["metadata"]["generation"] = 1.into();
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        state.kinds.insert(crd.kind.resource.clone(), crd.kind.clone());
+        state.write_unasked(&kind, &Key::new("", &name), Subresource::Main, Some(object));
     }
 
     /// A client on a connection of its own. Needs a tokio runtime.
     pub fn client(&self, user: &str) -> kube::Client {
         kube::Client::new(self.connection(user), "default")
-    }
-
-    /// The bare service under [`Cluster::client`], for requests that kube has no words for.
-    pub fn service(
-        &self,
-        user: &str,
-    ) -> impl tower::Service<
-        http::Request<kube::client::Body>,
-        Response = http::Response<
-            impl http_body::Body<Data = bytes::Bytes, Error = tower::BoxError> + Send + 'static,
-        >,
-        Error = tower::BoxError,
-        Future: Send,
-    > + Clone
-    + Send
-    + 'static {
-        self.connection(user)
     }
 
     fn connection(&self, user: &str) -> Connection {
@@ -214,6 +195,11 @@ impl Cluster {
     /// and all watches of that client fail. A new [`Cluster::client`] has a new connection.
     pub fn disconnect(&self, user: &str, nth_write: u64, cut: Cut) {
         self.shared.lock().faults.disconnect(user, nth_write, cut);
+    }
+
+    /// Cuts the user's connections at once.
+    pub fn cut(&self, user: &str) {
+        self.shared.lock().cut(user);
     }
 
     /// Resolves when a connection that the user has now is cut. Never if he has none.

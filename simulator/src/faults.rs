@@ -13,6 +13,8 @@ pub enum Fault {
         code: u16,
         /// Reason of the `Status`, such as `InternalError`.
         reason: String,
+        /// Message of the `Status`.
+        message: String,
     },
     /// Refused with 409 Conflict, as if another writer had been faster; nothing is applied.
     Conflict,
@@ -135,9 +137,8 @@ impl Faults {
             }
             struck = true;
             match &rule.fault {
-                Fault::Status { code, reason } => {
-                    let message = format!("injected fault: {reason}");
-                    verdict.refusal = Some(StatusError::plain(*code, reason, &message));
+                Fault::Status { code, reason, message } => {
+                    verdict.refusal = Some(StatusError::plain(*code, reason, message));
                 }
                 Fault::Conflict => {
                     let resource = GroupResource::new(&request.group, &request.resource);

@@ -6,11 +6,12 @@
 //! deterministic: the same program with the same seed on a paused current-thread runtime runs the
 //! same way to the byte. What is left out is listed in `docs/simulator.md`.
 
+#![warn(missing_docs)]
+
 mod api;
 mod audit;
 mod clock;
 mod cluster;
-mod duration;
 mod faults;
 mod kinds;
 mod names;
@@ -29,7 +30,7 @@ pub use audit::{CONTROLLERS, RequestRecord};
 pub use clock::Clock;
 pub use cluster::{Cluster, Options};
 pub use faults::{Cut, Fault, Matcher};
-pub use kinds::{CrdProblem, GroupResource};
+pub use kinds::{Crd, CrdProblem, GroupResource};
 pub use schema::SchemaProblem;
 pub use state::{Objects, WriteSeen};
 pub use status_error::StatusError;

@@ -54,6 +54,14 @@ impl<'a> Objects<'a> {
 /// Called synchronously after every write that changed something.
 pub(crate) type Observer = Box<dyn FnMut(&WriteSeen<'_>, Objects<'_>) + Send>;
 
+/// A connection that is not cut, as far as the server knows.
+#[derive(Debug)]
+struct OpenConnection {
+    id: u64,
+    user: String,
+    dead: watch::Sender<bool>,
+}
+
 /// The state of a cluster.
 pub(crate) struct State {
     pub(crate) options: Options,
@@ -71,7 +79,7 @@ pub(crate) struct State {
     pub(crate) observers: Vec<Observer>,
     pub(crate) trace: Option<Vec<String>>,
     pub(crate) connections: u64,
-    open: Vec<(String, watch::Sender<bool>)>,
+    open: Vec<OpenConnection>,
     /// Service addresses handed out.
     pub(crate) addresses: u32,
     /// Pods that have been given a node.
@@ -199,13 +207,25 @@ impl State {
 
     /// Remembers a connection, to tell of its end.
     pub(crate) fn register(&mut self, connection: &Connection) {
-        self.open.retain(|(_, dead)| !*dead.borrow());
-        self.open.push((connection.user().to_owned(), connection.death().clone()));
+        self.open.retain(|open| !*open.dead.borrow());
+        self.open.push(OpenConnection {
+            id: connection.id(),
+            user: connection.user().to_owned(),
+            dead: connection.death().clone(),
+        });
+    }
+
+    /// Cuts a user's connections.
+    pub(crate) fn cut(&mut self, user: &str) {
+        for open in self.open.iter().filter(|open| open.user == user) {
+            open.dead.send_replace(true);
+            self.watches.close_connection(open.id);
+        }
     }
 
     /// The connections of a user that are not cut.
     pub(crate) fn connections_of(&self, user: &str) -> Vec<watch::Receiver<bool>> {
-        let own = self.open.iter().filter(|(name, dead)| name == user && !*dead.borrow());
-        own.map(|(_, dead)| dead.subscribe()).collect()
+        let own = self.open.iter().filter(|open| open.user == user && !*open.dead.borrow());
+        own.map(|open| open.dead.subscribe()).collect()
     }
 }

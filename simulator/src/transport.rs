@@ -63,6 +63,10 @@ impl Connection {
         connection
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     pub(crate) fn user(&self) -> &str {
         &self.user
     }

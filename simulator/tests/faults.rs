@@ -34,7 +34,8 @@ async fn refusals_strike_the_nth_write() {
     let client = cluster.client("op");
     let configs = GroupResource::new("", "configmaps");
     let matcher = Matcher { resource: Some(configs), ..Matcher::default() };
-    let fault = Fault::Status { code: 429, reason: "TooManyRequests".into() };
+    let fault =
+        Fault::Status { code: 429, reason: "TooManyRequests".into(), message: "wait".into() };
     cluster.inject(matcher.clone(), 2, 1, fault);
     cluster.inject(matcher, 4, 1, Fault::Conflict);
     let create = async |name: &str| maps(&client).create(&PostParams::default(), &map(name)).await;
@@ -192,7 +193,12 @@ async fn controllers_meet_faults_too() {
         verbs: vec!["create".into()],
         ..Matcher::default()
     };
-    cluster.inject(matcher, 1, 3, Fault::Status { code: 403, reason: "Forbidden".into() });
+    cluster.inject(
+        matcher,
+        1,
+        3,
+        Fault::Status { code: 403, reason: "Forbidden".into(), message: "no".into() },
+    );
     create_set(&client, &replica_set("web", 2, "nginx:1")).await;
     let condition = || cluster.objects("apps", "replicasets")[0]["status"]["conditions"].clone();
     eventually("the failure shows", || condition()[0]["reason"] == "FailedCreate").await;

@@ -4,9 +4,8 @@
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use kube::client::Body;
-use serde_json::Value;
 use sluice_simulator::replay::{Recording, ReplayRequest, ReplayResponse, compare};
-use sluice_simulator::{Cluster, Options};
+use sluice_simulator::{Cluster, Crd, Options};
 use std::path::{Path, PathBuf};
 
 fn folder(name: &str) -> PathBuf {
@@ -40,12 +39,18 @@ async fn send(client: &kube::Client, request: ReplayRequest) -> kube::Result<Rep
 #[tokio::test(start_paused = true)]
 async fn the_simulator_answers_as_the_real_server_did() {
     let mut differences = Vec::new();
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
+    let files = yaml_files(&folder("data")).into_iter().chain(yaml_files(&manifests));
+    let read = |file| -> Crd {
+        let crd = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        Crd::parse(&crd).unwrap()
+    };
+    let crds: Vec<Crd> = files.map(read).collect();
+    assert!(crds.iter().all(|crd| crd.unenforced().is_empty()), "every rule is enforced");
     for (name, recording) in recordings() {
         let cluster = Cluster::new(Options::stepped(7));
-        for file in yaml_files(&folder("data")) {
-            let crd: Value =
-                serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-            assert_eq!(cluster.install_crd(&crd).unwrap(), Vec::<String>::new());
+        for crd in &crds {
+            cluster.install(crd);
         }
         if recording.controllers {
             cluster.start();

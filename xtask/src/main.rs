@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask VERB`. One module a verb.
 
+mod bench;
 mod controlplane;
 mod crds;
 
@@ -22,6 +23,9 @@ enum Verb {
     /// A real Kubernetes control plane on this machine, with no container
     #[command(subcommand)]
     Controlplane(controlplane::Verb),
+    /// Figures, on the real control plane
+    #[command(subcommand)]
+    Bench(bench::Verb),
     /// Write the CustomResourceDefinitions in manifests/crds from the types in crd/
     Crds(crds::Arguments),
 }
@@ -29,6 +33,7 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Controlplane(verb) => controlplane::run(verb),
+        Verb::Bench(verb) => bench::run_verb(verb),
         Verb::Crds(arguments) => crds::run(&arguments),
     };
     match outcome {

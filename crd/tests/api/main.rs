@@ -1,6 +1,6 @@
 //! The types and the CustomResourceDefinitions against what Argo Rollouts has.
 
-// `cfg(test)` holds here anyway; saying so lets helper functions unwrap, too.
+// `cfg(test)` holds here anyway; saying so lets what the tests share unwrap, too.
 #[cfg(test)]
 mod appendix_a;
 #[cfg(test)]

@@ -5,6 +5,8 @@
 mod pending;
 pub mod record;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -211,7 +213,9 @@ impl World {
                 affected.extend(self.pending.seen(&id, shown));
             }
             Change::Deleted(observed) => {
-                affected.extend(self.pending.settle(&ObjectId { kind, place: observed.place() }));
+                let id = ObjectId { kind, place: observed.place() };
+                let last = Shown { uid: observed.uid(), version: observed.version() };
+                affected.extend(self.pending.deleted(&id, last));
             }
             Change::ListEnds => {}
         }

@@ -117,7 +117,17 @@ impl Pending {
         if waiting.is_shown_by(shown) { self.settle(id) } else { None }
     }
 
-    /// The object is gone, or was fetched; the key that need not wait for it any longer.
+    /// An object of the name was deleted; the key that need not wait for it any longer. The one
+    /// that came after it may still be waited for.
+    pub fn deleted(&mut self, id: &ObjectId, last: Shown<'_>) -> Option<Key> {
+        let key = self.keys.get(id)?;
+        let waiting = self.by_key.get(key)?.get(id)?;
+        let ours = waiting.uid.as_deref() == Some(last.uid);
+        let shown = ours && waiting.effect == Effect::Gone || waiting.is_shown_by(last);
+        if shown { self.settle(id) } else { None }
+    }
+
+    /// The object was fetched; the key that need not wait for it any longer.
     pub fn settle(&mut self, id: &ObjectId) -> Option<Key> {
         let key = self.keys.remove(id)?;
         if let Some(waiting) = self.by_key.get_mut(&key) {
@@ -172,13 +182,11 @@ impl Pending {
 
 impl Waiting {
     fn is_shown_by(&self, shown: Shown<'_>) -> bool {
-        if self.uid.as_deref().is_some_and(|uid| uid != shown.uid) {
-            return true;
-        }
         match &self.effect {
+            // Versions grow over all objects of a name: an older one's record shows nothing.
             Effect::Version(version) => !is_newer(version, shown.version),
             Effect::NewerThan(version) => is_newer(shown.version, version),
-            Effect::Gone => false,
+            Effect::Gone => self.uid.as_deref().is_some_and(|uid| uid != shown.uid),
         }
     }
 }

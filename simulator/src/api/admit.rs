@@ -2,7 +2,7 @@
 //! and validated.
 
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::kinds::builtin::builtin_kinds;
 use crate::kinds::{GroupResource, Kind, defaults};
@@ -70,7 +70,7 @@ pub(super) fn admit(
         whole_numbers(&mut object);
         if let Some(metadata) = object.get_mut("metadata").map(Value::take) {
             let mut unknown_metadata = Vec::new();
-            let decoded = builtin::decode(metadata, &metadata_schema(), &mut unknown_metadata)
+            let decoded = builtin::decode(metadata, metadata_schema(), &mut unknown_metadata)
                 .map_err(Misfit::Decoding)?;
             object["metadata"] = decoded;
             unknown.extend(unknown_metadata.iter().map(|field| format!("metadata.{field}")));
@@ -99,10 +99,13 @@ pub(super) fn admit(
     Ok((object, warnings))
 }
 
-fn metadata_schema() -> Arc<Schema> {
-    let pods = builtin_kinds().get(&GroupResource::new("", "pods")).cloned();
-    let schema = pods.and_then(|kind| kind.schema.properties.get("metadata").cloned());
-    schema.unwrap_or_default()
+fn metadata_schema() -> &'static Schema {
+    static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
+        let pods = builtin_kinds().get(&GroupResource::new("", "pods")).cloned();
+        let schema = pods.and_then(|kind| kind.schema.properties.get("metadata").cloned());
+        schema.unwrap_or_default()
+    });
+    &SCHEMA
 }
 
 /// Go writes numbers without a fraction as integers.

@@ -74,7 +74,10 @@ pub(crate) fn route(kinds: &Kinds, head: Head<'_>, payload: Payload) -> Result<R
     if kind.namespaced && namespace.is_empty() && !name.is_empty()
         || !kind.namespaced && !namespace.is_empty()
     {
-        return Err(StatusError::no_such_resource());
+        return Err(match kind.custom {
+            true => StatusError::no_such_path(),
+            false => StatusError::no_such_resource(),
+        });
     }
     let subresource = match subresource {
         "" => Subresource::Main,

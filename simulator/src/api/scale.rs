@@ -162,6 +162,19 @@ pub(super) fn replicas_problems(kind: &Kind, object: &Value, errors: &mut Vec<Fi
                 let detail = "should be less than or equal to 2147483647";
                 errors.push(FieldError::invalid(field, value, detail));
             }
+            None if !value.is_null() => {
+                let ty = match value {
+                    Value::Bool(_) => "bool",
+                    Value::String(_) => "string",
+                    Value::Array(_) => "[]interface {}",
+                    Value::Object(_) => "map[string]interface {}",
+                    Value::Null | Value::Number(_) => "float64",
+                };
+                let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let detail =
+                    format!("{field} accessor error: {shown} is of the type {ty}, expected int64");
+                errors.push(FieldError::invalid(field, &Value::from(0), &detail));
+            }
             _ => {}
         }
     }

@@ -1,11 +1,11 @@
 //! Reading a CustomResourceDefinition.
 
 use serde_json::Value;
+use std::sync::Arc;
 
 use super::{Generation, GroupResource, Kind, ScalePaths};
 use crate::names::NameRule;
 use crate::schema::{SchemaProblem, Unenforced, from_crd};
-use crate::status_error::StatusError;
 
 /// A CRD that cannot be installed.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,31 @@ pub enum CrdProblem {
         /// What is wrong with it.
         source: SchemaProblem,
     },
-    /// The API refused to store it.
-    #[error("CustomResourceDefinition was refused: {0}")]
-    Refused(StatusError),
+}
+
+/// A CustomResourceDefinition that has been read, to be installed in as many clusters as one likes.
+#[derive(Debug, Clone)]
+pub struct Crd {
+    pub(crate) object: Value,
+    pub(crate) kind: Arc<Kind>,
+    unenforced: Unenforced,
+}
+
+impl Crd {
+    /// Reads a definition.
+    ///
+    /// # Errors
+    /// Parts that are missing, or a schema that cannot be read.
+    pub fn parse(crd: &Value) -> Result<Crd, CrdProblem> {
+        let (kind, unenforced) = kind_of_crd(crd)?;
+        Ok(Crd { object: crd.clone(), kind: Arc::new(kind), unenforced })
+    }
+
+    /// The CEL rules of its schema that the simulator does not enforce, as `path: rule`. Only
+    /// `self == oldSelf` is enforced.
+    pub fn unenforced(&self) -> &[String] {
+        &self.unenforced
+    }
 }
 
 /// The kind that a CRD describes, and its CEL rules that are not enforced.

@@ -3,15 +3,13 @@
 use serde_json::{Value, json};
 
 use super::Kind;
-use super::pod_defaults::{each, or_default, pod, pod_spec, section};
+use super::pod_defaults::{each, or_default, pod, section, template};
 
 /// Fills in the defaults of a built-in kind. Custom kinds have theirs in the schema.
 pub(crate) fn fill(kind: &Kind, object: &mut Value) {
     match kind.kind.as_str() {
         "Pod" => {
-            let spec = section(object, "spec");
-            pod_spec(spec);
-            pod(spec);
+            pod(object);
             or_default(section(object, "status"), "phase", "Pending");
         }
         "ReplicaSet" => {
@@ -60,12 +58,6 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
         "Ingress" => or_default(section(object, "status"), "loadBalancer", json!({})),
         _ => {}
     }
-}
-
-fn template(spec: &mut Value) {
-    let template = section(spec, "template");
-    section(template, "metadata");
-    pod_spec(section(template, "spec"));
 }
 
 fn deployment(object: &mut Value) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::names::NameRule;
 use crate::schema::Schema;
 
-pub use crd::CrdProblem;
+pub use crd::{Crd, CrdProblem};
 
 /// A resource by group and plural name, such as `apps`, `replicasets`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +117,7 @@ impl Kind {
         }
     }
 
-    /// `Rollout.argoproj.io`, or `Pod` in the core group.
+    /// Group and kind, as errors about objects name them.
     pub(crate) fn qualified(&self) -> (&str, &str) {
         (&self.resource.group, &self.kind)
     }

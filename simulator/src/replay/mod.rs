@@ -4,7 +4,7 @@
 //! A recording is a YAML file with `steps`, sent in order into one namespace. What a step uses of
 //! earlier answers it writes as `${rv:NAME}`, `${uid:NAME}` or `${continue:NAME}`, where NAME is
 //! the `save` of an earlier step; `${ns}` is the namespace. Answers are compared after
-//! [`normalize`]: what differs from run to run is replaced by what it stands for.
+//! [`Normalizer::normalize`]: what differs from run to run is replaced by what it stands for.
 
 mod exchange;
 mod normalize;
@@ -156,9 +156,7 @@ impl Recording {
     /// # Errors
     /// YAML that is not one; `file` names it in the error.
     pub fn parse(file: &str, yaml: &str) -> Result<Recording, ReplayError> {
-        // YAML 1.2: `y` and `no` are words.
-        let options = serde_saphyr::options! { strict_booleans: true };
-        serde_saphyr::from_str_with_options(yaml, options).map_err(|error| ReplayError::Syntax {
+        serde_yaml_ng::from_str(yaml).map_err(|error| ReplayError::Syntax {
             file: file.to_owned(),
             problem: error.to_string(),
         })
@@ -169,7 +167,7 @@ impl Recording {
     /// # Errors
     /// None in practice: everything in a recording has a YAML form.
     pub fn to_yaml(&self, file: &str) -> Result<String, ReplayError> {
-        serde_saphyr::to_string(self).map_err(|error| ReplayError::Syntax {
+        serde_yaml_ng::to_string(self).map_err(|error| ReplayError::Syntax {
             file: file.to_owned(),
             problem: error.to_string(),
         })

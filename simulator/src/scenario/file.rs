@@ -100,6 +100,11 @@ pub enum Step {
     RememberPods,
     /// Nothing is written by the controller for so long (I19).
     Rest(Span),
+    /// From here on the controller's writes are counted.
+    CountWrites,
+    /// So many writes at most since `count-writes`: in `total`, or by verb and resource, such as
+    /// `patch rollouts/status`. Events and the lease are not among them.
+    WritesAtMost(BTreeMap<String, usize>),
 }
 
 /// A merge patch by a client.

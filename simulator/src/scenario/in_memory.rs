@@ -12,7 +12,7 @@ use super::file::{ControllerOptions, Refuse};
 use super::mirror::Seen;
 use crate::cluster::{Cluster, Options};
 use crate::faults::{Cut, Fault, Matcher};
-use crate::kinds::{CrdProblem, GroupResource};
+use crate::kinds::{Crd, GroupResource};
 
 /// The controller under test, as the audit log names it.
 const CONTROLLER: &str = "controller";
@@ -28,27 +28,19 @@ pub struct InMemory {
 
 impl InMemory {
     /// A cluster in virtual time, with these CRDs. Needs a paused tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// A definition that cannot be installed.
-    pub fn new(seed: u64, crds: &[Value]) -> Result<Self, CrdProblem> {
+    pub fn new(seed: u64, crds: &[Crd]) -> Self {
         Self::with_options(Options::stepped(seed), crds)
     }
 
     /// As [`InMemory::new`] with other delays.
-    ///
-    /// # Errors
-    ///
-    /// A definition that cannot be installed.
-    pub fn with_options(options: Options, crds: &[Value]) -> Result<Self, CrdProblem> {
+    pub fn with_options(options: Options, crds: &[Crd]) -> Self {
         let seed = options.seed;
         let cluster = Cluster::new(options);
         for crd in crds {
-            cluster.install_crd(crd)?;
+            cluster.install(crd);
         }
         cluster.start();
-        Ok(Self { cluster: Arc::new(cluster), seed })
+        Self { cluster: Arc::new(cluster), seed }
     }
 
     /// The cluster itself.
@@ -150,7 +142,11 @@ impl Backend for InMemory {
             ..Matcher::default()
         };
         let times = refuse.times.map_or(u64::MAX, |times| times as u64);
-        let fault = Fault::Status { code: refuse.code, reason: refuse.reason.clone() };
+        let fault = Fault::Status {
+            code: refuse.code,
+            reason: refuse.reason.clone(),
+            message: refuse.message.clone(),
+        };
         if refuse.times == Some(0) {
             self.cluster.clear_faults();
         } else {

@@ -69,6 +69,7 @@ pub async fn run(
         running: None,
         care,
         watching: false,
+        counted_from: 0,
     };
     let mut failures = Vec::new();
     if let Err(failure) = runner.all(folder).await {
@@ -93,6 +94,7 @@ struct Runner<'a> {
     care: Care,
     /// Not while recorded objects are restored: what they show was another controller's doing.
     watching: bool,
+    counted_from: usize,
 }
 
 impl Runner<'_> {
@@ -245,6 +247,11 @@ impl Runner<'_> {
                 Ok(())
             }
             Step::Rest(span) => self.rest(span.0).await,
+            Step::CountWrites => {
+                self.counted_from = self.backend.writes().len();
+                Ok(())
+            }
+            Step::WritesAtMost(limits) => self.writes_at_most(limits),
         }
     }
 
@@ -351,6 +358,23 @@ impl Runner<'_> {
         Ok(())
     }
 
+    fn writes_at_most(&self, limits: &BTreeMap<String, usize>) -> Result<(), String> {
+        let writes = self.backend.writes();
+        let counted = &writes[self.counted_from.min(writes.len())..];
+        let tally = tally(counted);
+        let over = limits.iter().find(|(what, most)| {
+            let found = if what.as_str() == "total" {
+                counted.len()
+            } else {
+                tally.get(*what).copied().unwrap_or(0)
+            };
+            found > **most
+        });
+        over.map_or(Ok(()), |(what, most)| {
+            Err(format!("more than {most} writes ({what}): {tally:?}"))
+        })
+    }
+
     fn resolved(&mut self, kind: &str, name: &str) -> String {
         self.drain();
         self.mirror.resolve(kind, name)
@@ -387,6 +411,7 @@ impl Runner<'_> {
             .mirror
             .pods_of(rs)
             .into_iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
             .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
             .take(step.count.unwrap_or(usize::MAX))
             .collect();

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{FieldPath, Schema, Type, formats, quantity};
+use super::{FieldPath, Schema, Type, formats};
 use crate::status_error::go_quote;
+use sluice_crd::quantity::Quantity;
 
 /// Passes a value through its Go type. Unknown fields are collected into `unknown` by path.
 ///
@@ -48,9 +49,9 @@ fn decode_node(
     unknown: &mut Vec<String>,
 ) -> Result<Value, String> {
     if schema.go_name == "Quantity" {
-        return match quantity::canonical(&value) {
-            Some(text) => Ok(Value::String(text)),
-            None => Err("quantities must match the regular expression \
+        return match Quantity::from_json(&value) {
+            Ok(quantity) => Ok(Value::String(quantity.to_string())),
+            Err(_) => Err("quantities must match the regular expression \
                          '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
                 .to_owned()),
         };

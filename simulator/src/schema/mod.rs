@@ -6,7 +6,6 @@ pub(crate) mod custom;
 mod formats;
 mod listtype;
 mod parse;
-pub(crate) mod quantity;
 mod validate;
 
 use regex::Regex;

@@ -158,7 +158,10 @@ impl Watches {
         };
         let accepted = initial.into_iter().all(|event| watcher.send(event, delay));
         if accepted {
-            self.open.entry(resource.clone()).or_default().insert(self.opened, watcher);
+            let watchers = self.open.entry(resource.clone()).or_default();
+            // Those that nobody reads any more would else stay until the next change.
+            watchers.retain(|_, watcher| !watcher.queue.is_closed());
+            watchers.insert(self.opened, watcher);
         }
         receiver
     }

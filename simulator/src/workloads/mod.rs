@@ -13,12 +13,12 @@ pub use pod::{BEHAVIOR_ANNOTATION, READY_AFTER_ANNOTATION};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use crate::api::{Payload, Reply, Subresource, Verb, record_of, route::Target};
 use crate::audit::CONTROLLERS;
 use crate::cluster::Shared;
-use crate::kinds::GroupResource;
+use crate::kinds::{GroupResource, Kind};
 use crate::state::State;
 use crate::status_error::StatusError;
 use crate::store::Key;
@@ -71,7 +71,19 @@ impl State {
         subresource: Subresource,
         object: Option<Value>,
     ) {
-        let Some(kind) = self.kinds.get(resource).cloned() else { return };
+        if let Some(kind) = self.kinds.get(resource).cloned() {
+            self.write_unasked(&kind, key, subresource, object);
+        }
+    }
+
+    /// A write that no request asked for, with its line in the audit log all the same.
+    pub(crate) fn write_unasked(
+        &mut self,
+        kind: &Arc<Kind>,
+        key: &Key,
+        subresource: Subresource,
+        object: Option<Value>,
+    ) {
         let call = crate::api::Call {
             user: CONTROLLERS.to_owned(),
             connection: 0,
@@ -87,7 +99,7 @@ impl State {
         let mut record = record_of(&call, None);
         record.at = self.now();
         record.code = 200;
-        self.commit(&kind, key, object);
+        self.commit(kind, key, object);
         self.record(record);
     }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use sluice_crd::duration::GoDuration;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,7 +10,6 @@ use super::queue::Work;
 use super::{condition, pods};
 use crate::api::Subresource;
 use crate::clock::rfc3339;
-use crate::duration::go_duration;
 use crate::kinds::pod_defaults::tag;
 use crate::state::State;
 use crate::store::Key;
@@ -19,6 +19,8 @@ use crate::store::Key;
 pub const BEHAVIOR_ANNOTATION: &str = "sluice.test/pod";
 /// How long a pod needs to become ready: a Go duration such as `3s`.
 pub const READY_AFTER_ANNOTATION: &str = "sluice.test/ready-after";
+/// The scheduler that is simulated; pods of others wait for theirs.
+const SCHEDULER: &str = "default-scheduler";
 
 /// What is remembered of a pod beyond its object, whose timestamps are whole seconds.
 #[derive(Debug, Clone, Default)]
@@ -77,12 +79,15 @@ pub(super) fn sync(state: &mut State, key: &Key) {
         return;
     }
     let behavior = Behavior::of(&pod);
-    let started = pod["spec"]["nodeName"].as_str().is_some_and(|node| !node.is_empty());
+    let placed = pod["spec"]["nodeName"].as_str().is_some_and(|node| !node.is_empty());
+    if !placed && pod["spec"]["schedulerName"] != SCHEDULER {
+        return;
+    }
     let ready_after = ready_after(state, &pod);
     let memory = state.pods.entry(uid).or_default();
     if behavior == Behavior::Ready && memory.behavior != Some(Behavior::Ready) {
         // A pod that recovers does not start again: it is ready with the next look at it.
-        let delay = if started { Duration::ZERO } else { ready_after };
+        let delay = if memory.behavior.is_some() { Duration::ZERO } else { ready_after };
         memory.ready_at = Some(Instant::now() + delay);
     }
     memory.behavior = Some(behavior);
@@ -90,7 +95,7 @@ pub(super) fn sync(state: &mut State, key: &Key) {
     let ready = ready_at.is_some_and(|at| at <= Instant::now());
 
     let mut object = Value::clone(&pod);
-    if !started {
+    if !placed {
         assign(state, &mut object);
     }
     object["status"] = status(&object, behavior, ready, state.now());
@@ -105,7 +110,8 @@ pub(super) fn sync(state: &mut State, key: &Key) {
 
 fn ready_after(state: &State, pod: &Value) -> Duration {
     let annotation = pod["metadata"]["annotations"][READY_AFTER_ANNOTATION].as_str();
-    let own = annotation.and_then(go_duration);
+    let own = annotation.and_then(|text| text.parse::<GoDuration>().ok());
+    let own = own.and_then(|own| u64::try_from(own.as_nanos()).ok()).map(Duration::from_nanos);
     let probe = &pod["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"];
     let initial = Duration::from_secs(probe.as_u64().unwrap_or(0));
     own.unwrap_or(state.options.pod_ready_after) + initial

@@ -11,10 +11,15 @@ use super::{condition, is_ready, time};
 const COST_ANNOTATION: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// Sorts pods so that the first ones go first: unassigned, pending, not ready, cheap, crowded on
-/// their node, ready for a shorter time, restarted more often, younger.
-pub(super) fn sort_for_deletion(pods: &mut [Arc<Value>], now: DateTime<Utc>) {
+/// their node, ready for a shorter time, restarted more often, younger. What crowds a node are the
+/// `related` pods: those of all ReplicaSets of the same owner.
+pub(super) fn sort_for_deletion(
+    pods: &mut [Arc<Value>],
+    related: &[Arc<Value>],
+    now: DateTime<Utc>,
+) {
     let mut on_node: BTreeMap<String, usize> = BTreeMap::new();
-    for pod in pods.iter() {
+    for pod in related {
         *on_node.entry(node(pod).to_owned()).or_default() += 1;
     }
     pods.sort_by(|a, b| {
@@ -105,7 +110,8 @@ mod tests {
     fn order(pods: Vec<Value>) -> Vec<String> {
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
         let mut pods: Vec<Arc<Value>> = pods.into_iter().map(Arc::new).collect();
-        sort_for_deletion(&mut pods, now);
+        let related = pods.clone();
+        sort_for_deletion(&mut pods, &related, now);
         pods.iter().map(|pod| uid(pod).to_owned()).collect()
     }
 
@@ -148,6 +154,17 @@ mod tests {
             pod("a", "n2", "Running", Some(100), 3),
         ]);
         assert_eq!(ranked, ["a", "b", "alone"]);
+    }
+
+    #[test]
+    fn pods_of_sibling_sets_crowd_a_node_too() {
+        let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
+        let own = ["n1", "n2"].map(|n| Arc::new(pod(n, n, "Running", Some(100), 0)));
+        let mut related = own.to_vec();
+        related.push(Arc::new(pod("sibling", "n2", "Running", Some(100), 0)));
+        let mut ranked = own.to_vec();
+        sort_for_deletion(&mut ranked, &related, now);
+        assert_eq!(uid(&ranked[0]), "n2");
     }
 
     #[test]

@@ -60,6 +60,16 @@ fn owned_pods(state: &State, set: &Value) -> Vec<Arc<Value>> {
         .collect()
 }
 
+/// The live pods of all ReplicaSets that have the same controller as this one.
+fn related_pods(state: &State, set: &Value) -> Vec<Arc<Value>> {
+    let Some(owner) = controller_of(set) else { return owned_pods(state, set) };
+    let owner = owner["uid"].as_str().unwrap_or_default();
+    let siblings = state.store.dependents(owner);
+    let sets = siblings.iter().filter(|(resource, _)| *resource == replica_sets());
+    let sets = sets.filter_map(|(resource, key)| state.store.get(resource, key));
+    sets.flat_map(|set| owned_pods(state, set)).collect()
+}
+
 /// Adopts matching pods without a controller, and releases own pods that no longer match.
 fn claim(state: &mut State, set: &Value, key: &Key, selector: &LabelSelector) {
     if !set["metadata"]["deletionTimestamp"].is_null() {
@@ -134,7 +144,7 @@ fn scale(
         }
     } else if owned.len() > wanted {
         let mut ranked = owned.to_vec();
-        ranking::sort_for_deletion(&mut ranked, state.now());
+        ranking::sort_for_deletion(&mut ranked, &related_pods(state, set), state.now());
         for pod in ranked.iter().take((owned.len() - wanted).min(BURST_MAX)) {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
             let pod_key = Key::new(&key.namespace, name);

@@ -39,13 +39,12 @@ pub(crate) async fn create_set(client: &kube::Client, set: &ReplicaSet) -> Repli
 
 /// Waits, in virtual time, until the condition holds; fails after ten minutes of it.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..6000 {
-        if holds() {
-            return;
-        }
+    let mut tries = 0;
+    while !holds() {
+        tries += 1;
+        assert!(tries < 6000, "not within ten minutes: {what}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("not within ten minutes: {what}");
 }
 
 /// The pods of the cluster that are ready and not being deleted.

@@ -61,11 +61,9 @@ pub(super) fn aborted(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
     let stable = sets.iter().find(|rs| hash(rs) == stable_hash);
     let Some(stable) = stable.filter(|_| status["abort"] == true) else { return Vec::new() };
     let replicas = rollout["spec"]["replicas"].as_i64().unwrap_or(1);
-    if available(stable) < replicas {
-        return Vec::new();
-    }
     let mut out: Vec<String> = Vec::new();
-    for rs in sets.iter().filter(|rs| hash(rs) != stable_hash && desired(rs) > 0) {
+    let whole = available(stable) >= replicas;
+    for rs in sets.iter().filter(|rs| whole && hash(rs) != stable_hash && desired(rs) > 0) {
         out.push(format!(
             "ReplicaSet {} of the aborted update keeps {} pods",
             name(rs),
@@ -74,7 +72,7 @@ pub(super) fn aborted(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
     }
     for (_, service) in named_services(rollout) {
         let selected = mirror.get("Service", service).and_then(selected_hash);
-        if selected != Some(stable_hash) {
+        if available(stable) > 0 && selected != Some(stable_hash) {
             out.push(format!("Service {service} selects {selected:?} after an abort"));
         }
     }

@@ -1,0 +1,71 @@
+//! `cargo xtask bench`: figures, on the real control plane.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::{Args, Subcommand};
+use sluice_e2e::bench::{Fleet, run};
+
+use crate::Outcome;
+
+/// What to measure.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Many Rollouts that are created, left alone, all updated at once, and go on after a kill
+    Fleet(FleetArguments),
+}
+
+/// How many, and which controllers.
+#[derive(Args)]
+pub(crate) struct FleetArguments {
+    /// Rollouts
+    #[arg(long, default_value_t = 100)]
+    rollouts: usize,
+    /// Pods of each
+    #[arg(long, default_value_t = 5)]
+    replicas: usize,
+    /// Another controller of these CRDs, by the command line that starts it; KUBECONFIG is set
+    #[arg(long = "controller-cmd")]
+    controller_cmd: Option<String>,
+    /// A file for the figures as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Leaves the stand-in out
+    #[arg(long)]
+    no_stand_in: bool,
+}
+
+/// Builds what is measured, then measures it.
+pub(crate) fn run_verb(verb: Verb) -> Outcome {
+    let Verb::Fleet(arguments) = verb;
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--release", "-p", "sluice-operator", "-p", "sluice-e2e", "--bins"])
+        .status()?;
+    if !build.success() {
+        return Err("the controllers do not build".into());
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let binary = |name: &str| target.join("release").join(name).display().to_string();
+    let mut controllers = Vec::new();
+    match arguments.controller_cmd {
+        Some(command) => controllers.push(("other".to_owned(), command)),
+        None => {
+            let flags = "--leader-elect=false --loglevel warn --healthzPort 0 --metricsPort 0";
+            let sluice = format!("{} {flags}", binary("sluice-controller"));
+            controllers.push(("sluice".to_owned(), sluice));
+        }
+    }
+    if !arguments.no_stand_in {
+        controllers.push(("stand-in".to_owned(), binary("stand-in")));
+    }
+    let fleet = Fleet {
+        rollouts: arguments.rollouts,
+        replicas: arguments.replicas,
+        controllers,
+        json: arguments.json,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(&fleet))?;
+    Ok(())
+}
