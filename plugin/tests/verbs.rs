@@ -179,7 +179,9 @@ fn refuse(bench: &Bench, verbs: &[&str], group: &str, resource: &str, code: u16,
         resource: Some(GroupResource::new(group, resource)),
         ..Matcher::default()
     };
-    bench.cluster.inject(matcher, 1, u64::MAX, Fault::Status { code, reason: reason.to_owned() });
+    let (reason, message) = (reason.to_owned(), "refused by the test".to_owned());
+    let fault = Fault::Status { code, reason, message };
+    bench.cluster.inject(matcher, 1, u64::MAX, fault);
 }
 
 #[tokio::test(start_paused = true)]

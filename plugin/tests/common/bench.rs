@@ -15,7 +15,7 @@ use kubectl_argo_rollouts::view::colour::Palette;
 use serde_json::{Value, json};
 use sluice_crd::rollout::Rollout;
 use sluice_crd::time::Time;
-use sluice_simulator::{Cluster, Options};
+use sluice_simulator::{Cluster, Crd, Options};
 
 /// Who the plugin is, in the cluster's audit log.
 pub(crate) const PLUGIN: &str = "plugin";
@@ -84,7 +84,7 @@ impl Bench {
     pub(crate) async fn with(crds: &[Value], options: Options) -> Self {
         let cluster = Cluster::new(options);
         for crd in crds {
-            cluster.install_crd(crd).unwrap();
+            cluster.install(&Crd::parse(crd).unwrap());
         }
         cluster.start();
         let namespaces: Api<DynamicObject> =
