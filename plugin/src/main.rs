@@ -1,0 +1,68 @@
+//! The plugin's binary: the environment goes in, exit codes come out.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use futures::FutureExt;
+use kubectl_argo_rollouts::args::Args;
+use kubectl_argo_rollouts::error::Failure;
+use kubectl_argo_rollouts::output::Output;
+use kubectl_argo_rollouts::session::Session;
+use kubectl_argo_rollouts::verbs::{self, Stop};
+use kubectl_argo_rollouts::view::colour::Palette;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help is no error; everything else is, with the one code that the original has.
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let is_terminal = out.is_terminal();
+    let variable = |name: &str| std::env::var(name).ok();
+    let palette = Palette::for_output(
+        is_terminal,
+        args.verb.no_color(),
+        variable("NO_COLOR").as_deref(),
+        variable("TERM").as_deref(),
+    );
+    let mut output = Output::plain(&mut out, &mut err).shown(is_terminal, palette);
+    let connect = async || Session::connect(&args.kube).await;
+    match verbs::run(&args.verb, connect, &mut output, &interrupted()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has gone: there is nobody to tell.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::FAILURE
+        }
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "Error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Resolves at the first Ctrl-C, or when asked to terminate.
+fn interrupted() -> Stop {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = async {
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            // Then the signal's own effect stays.
+            return futures::future::pending().await;
+        };
+        tokio::select! {
+            interrupt = tokio::signal::ctrl_c() => {
+                if interrupt.is_err() {
+                    futures::future::pending::<()>().await;
+                }
+            }
+            _ = terminate.recv() => {}
+        }
+    };
+    interrupted.boxed().shared()
+}
