@@ -4,6 +4,7 @@ pub mod bench;
 pub mod controlplane;
 pub mod end_state;
 pub mod on_control_plane;
+pub mod progress;
 pub mod rbac;
 pub mod scenario_table;
 pub mod scenarios;

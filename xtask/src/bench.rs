@@ -39,7 +39,8 @@ pub(crate) struct FleetArguments {
 pub(crate) fn run_verb(verb: Verb) -> Outcome {
     let Verb::Fleet(arguments) = verb;
     let build = Command::new(env!("CARGO"))
-        .args(["build", "--release", "-p", "sluice-operator", "-p", "sluice-e2e", "--bins"])
+        .args(["build", "--release", "-p", "sluice-operator", "-p", "sluice-e2e"])
+        .args(["--bin", "sluice-controller", "--bin", "stand-in"])
         .status()?;
     if !build.success() {
         return Err("the controllers do not build".into());

@@ -1,19 +1,19 @@
 //! What the harness says while it works: which programs, what is being built, how long it took.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use crate::progress;
+pub(crate) use crate::progress::seconds;
 
 /// Lines of a log that an error shows.
 const TAIL_LINES: usize = 15;
 /// Bytes of a log that are read to find those lines: klog's and etcd's lines can be long.
 const TAIL_BYTES: usize = 16 * 1024;
 
-/// Says a line on stderr. Not by `eprintln!`: the test harness would swallow that in passing
-/// tests, and the log of a CI run is to show where its time went.
+/// Says a line on stderr.
 pub(crate) fn say(line: &str) {
-    // Nothing can be done about a stderr that is closed.
-    let _ = writeln!(std::io::stderr().lock(), "controlplane: {line}");
+    progress::say("controlplane", line);
 }
 
 /// Measures the phases of a longer piece of work and says each when it ends.
@@ -39,15 +39,6 @@ impl Phases {
     /// Since the first phase began.
     pub(crate) fn total(&self) -> Duration {
         self.start.elapsed()
-    }
-}
-
-/// A duration for people: `0.3 s`, `75 s`.
-pub(crate) fn seconds(duration: Duration) -> String {
-    if duration < Duration::from_secs(10) {
-        format!("{:.1} s", duration.as_secs_f64())
-    } else {
-        format!("{:.0} s", duration.as_secs_f64())
     }
 }
 
@@ -78,11 +69,5 @@ mod tests {
         let lines: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
         std::fs::write(&log, lines.join("\n")).unwrap();
         assert_eq!(tail(&log), lines[5..].join("\n"));
-    }
-
-    #[test]
-    fn seconds_are_short() {
-        assert_eq!(seconds(Duration::from_millis(1260)), "1.3 s");
-        assert_eq!(seconds(Duration::from_millis(75_400)), "75 s");
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::normalize::sort_problems;
 use super::{Answer, Normalizer, Recording, ReplayError, ReplayRequest, ReplayResponse, Step};
 
 /// How often a repeated request is sent, and how many times at most: a minute in all.
@@ -79,11 +80,12 @@ where
     let pairs = recording.steps.iter().zip(answers);
     let differences: Vec<Difference> = pairs
         .filter_map(|(step, answered)| {
-            let recorded = step.answer.clone().unwrap_or(Answer {
+            let mut recorded = step.answer.clone().unwrap_or(Answer {
                 code: 0,
                 warnings: Vec::new(),
                 body: "never recorded".into(),
             });
+            sort_problems(&mut recorded.body);
             (recorded != answered).then(|| Difference {
                 step: step.name.clone(),
                 recorded,

@@ -59,6 +59,7 @@ impl Normalizer {
         for ignore in &step.ignore {
             remove(&mut body, &ignore.pointer);
         }
+        sort_problems(&mut body);
         body
     }
 
@@ -128,6 +129,25 @@ impl Normalizer {
     }
 }
 
+/// Puts the problems of a refused object in one order: kube-apiserver names those of different
+/// fields in an order that changes from request to request.
+pub(super) fn sort_problems(body: &mut Value) {
+    let Some(causes) = body.pointer("/details/causes").and_then(Value::as_array) else { return };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let worded = |cause: &Value| format!("{}: {}", text(&cause["field"]), text(&cause["message"]));
+    let mut causes = causes.clone();
+    causes.sort_by_key(worded);
+    let sorted = causes.iter().map(worded).collect::<Vec<_>>();
+    let message = text(&body["message"]);
+    if let Some((before, list)) = message.split_once(" is invalid: [")
+        && list.len() == sorted.join(", ").len() + 1
+        && sorted.iter().all(|problem| list.contains(problem))
+    {
+        body["message"] = format!("{before} is invalid: [{}]", sorted.join(", ")).into();
+    }
+    body["details"]["causes"] = causes.into();
+}
+
 fn remove(body: &mut Value, pointer: &str) {
     let Some((parent, key)) = pointer.rsplit_once('/') else { return };
     match body.pointer_mut(parent) {
@@ -182,6 +202,24 @@ mod tests {
         let body = json!({"message": "too old resource version: 1 (234)", "code": 410});
         let body = normalizer.normalize(&step(""), body);
         assert_eq!(body["message"], "too old resource version: <version> (<version>)");
+    }
+
+    #[test]
+    fn problems_have_one_order() {
+        let (a, b) =
+            (json!({"field": "a", "message": "no"}), json!({"field": "b", "message": "m"}));
+        let status = |message: &str, causes: Value| {
+            let mut body = json!({"message": message, "details": {"causes": causes}});
+            sort_problems(&mut body);
+            body
+        };
+        let sorted = status("X is invalid: [a: no, b: m]", json!([a, b]));
+        assert_eq!(status("X is invalid: [b: m, a: no]", json!([b, a])), sorted);
+        assert_eq!(sorted["message"], "X is invalid: [a: no, b: m]");
+        // A message that says something else than the causes stays.
+        let other = status("X is invalid: [b: m, c: no]", json!([b, a]));
+        assert_eq!(other["message"], "X is invalid: [b: m, c: no]");
+        assert_eq!(other["details"]["causes"], json!([a, b]));
     }
 
     #[test]
