@@ -176,6 +176,13 @@ impl<'a> Writer<'a> {
         let ours = owner.is_some_and(|owner| owner.uid == self.rollout.uid);
         let wanted = manifest["metadata"]["annotations"][TEMPLATE_DIGEST].as_str();
         let same = found.annotations.get(TEMPLATE_DIGEST).map(String::as_str) == wanted;
+        let wanted = manifest["metadata"]["labels"].as_object();
+        let labelled = wanted.into_iter().flatten().all(|(key, value)| {
+            found.labels.get(key).map(String::as_str) == value.as_str()
+        });
+        if found.owner_references.is_empty() && labelled && found.deletion_timestamp.is_none() {
+            return Err(Failure::Conflict(format!("ReplicaSet {name} has lost its owner")));
+        }
         let is = match (ours, same) {
             _ if found.deletion_timestamp.is_some() => "is being deleted",
             (true, true) if found.labels.contains_key(HASH_LABEL) => return Ok(found),

@@ -125,12 +125,15 @@ fn finish(
             Reason::Refused { action: failure.action.clone(), message: failure.message.clone() },
         );
     }
-    if release.snapshot.failure.is_some() {
-        actions.clear();
-    }
     status::say_ready(&mut status, release.now, &reasons);
     let transitions = news::transitions(release, decision, &status);
     let urgency = status::urgency(release.status(), &status);
+    // What was decided once and for all is written down before it is acted on: whoever goes on
+    // from here would else have to find the same, of pods that have moved since.
+    let written_first = urgency.is_some() && decision.is_final();
+    if release.snapshot.failure.is_some() || written_first {
+        actions.clear();
+    }
     Plan {
         actions,
         transitions: if urgency.is_some() { transitions } else { Vec::new() },

@@ -158,6 +158,7 @@ fn moving(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Vec<R
             moves(Role::Stable, stable, stable_target);
         }
     }
+    older.extend(release.snapshot.replica_sets.iter().filter(|rs| rs.deleting));
     older.sort_by(|a, b| a.name.cmp(&b.name));
     for rs in older {
         moves(Role::Older, rs, Pods::ZERO);
