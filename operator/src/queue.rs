@@ -98,6 +98,11 @@ impl Queue {
         pause
     }
 
+    /// How often the work on a key has failed in a row.
+    pub fn failures(&self, key: &Key) -> u32 {
+        self.failures.get(key).copied().unwrap_or(0)
+    }
+
     fn finish(&mut self, key: &Key) {
         self.running.remove(key);
         if let Some(at) = self.again.remove(key) {

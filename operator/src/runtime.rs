@@ -317,6 +317,7 @@ impl Loop {
         let snapshot = Snapshot {
             now: self.shell.clock.now(),
             replica_sets: self.world.replica_sets_of(&record.uid),
+            orphans: self.world.orphans_of(&record),
             services: self.world.services_of(&key.namespace, &key.name, &named),
             facts: Default::default(),
             failure: None,
@@ -328,6 +329,7 @@ impl Loop {
             facts: self.facts_at.get(key).is_none_or(|(generation, at)| {
                 *generation != snapshot.rollout.generation || now >= *at + FACTS_PAUSE
             }),
+            failures: self.queue.failures(key),
         };
         let (shell, key) = (self.shell.clone(), key.clone());
         Some(Box::pin(async move {

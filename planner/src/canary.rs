@@ -27,9 +27,6 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
         Newest::TemplatesNeeded => {
             return Plan { needs: [Need::Templates].into(), ..Plan::rest() };
         }
-        Newest::NameStillHeld(replica_set) => {
-            return Plan { reasons: vec![Reason::NameStillHeld { replica_set }], ..Plan::rest() };
-        }
     };
     let release = Release::new(s, canary, digest, new);
     if let (Some(failure), New::Missing(missing)) = (&s.failure, &release.new) {
@@ -48,7 +45,7 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
 
     // Has it run out of time?
     let aborted;
-    if let Some(cause) = cause_to_abort(&release, &status) {
+    if let Some(cause) = cause_to_abort(&release, &entry, &status) {
         aborted = Entry {
             stage: Stage::Aborted,
             cursor: Cursor::at(0),
@@ -85,7 +82,13 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
 }
 
 /// The words for an abort by the deadline, where the Rollout wants one.
-fn cause_to_abort(release: &Release<'_>, status: &RolloutStatus) -> Option<String> {
+///
+/// Never of a version that is stable: there is none to go back to (argo-rollouts leaves such a
+/// status behind where pods of a finished release were late).
+fn cause_to_abort(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Option<String> {
+    if entry.stage == Stage::Steady {
+        return None;
+    }
     let progressing = conditions::get(status, kinds::PROGRESSING)?;
     let late = progressing.reason == reasons::TIMED_OUT && release.spec().progress_deadline_abort;
     late.then(|| progressing.message.clone())

@@ -130,11 +130,6 @@ pub enum Reason {
         /// What the API server said.
         message: String,
     },
-    /// A name is still in use.
-    NameStillHeld {
-        /// The ReplicaSet that is being deleted.
-        replica_set: String,
-    },
 }
 
 /// Which version a reason speaks of.
@@ -190,7 +185,6 @@ impl Reason {
             Self::Invalid { .. } => "InvalidSpec",
             Self::Held { .. } => "UnsupportedFeature",
             Self::Refused { .. } => "WriteRefused",
-            Self::NameStillHeld { .. } => "NameStillHeld",
         }
     }
 }
@@ -286,10 +280,6 @@ impl fmt::Display for Reason {
             Self::Refused { action, message } => {
                 write!(f, "could not {action}: {message}; it is tried again")
             }
-            Self::NameStillHeld { replica_set } => write!(
-                f,
-                "ReplicaSet {replica_set} is being deleted; it is created again when it is gone"
-            ),
         }
     }
 }

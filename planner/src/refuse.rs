@@ -8,6 +8,7 @@ use crate::newest::Missing;
 use crate::plan::{Plan, StatusWrite};
 use crate::reason::Reason;
 use crate::release::Release;
+use crate::scale;
 use crate::snapshot::{Failure, FailureKind, Snapshot};
 use crate::status::{observed_generation, phase_and_message, say_ready, urgency};
 use crate::transition::{Transition, reasons as events};
@@ -108,5 +109,9 @@ pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Fa
     }
     let reason =
         Reason::Refused { action: failure.action.clone(), message: failure.message.clone() };
-    finish(s, status, reason, told)
+    let mut plan = finish(s, status, reason, told);
+    if failure.kind == FailureKind::Create {
+        plan.actions = scale::without_new(release);
+    }
+    plan
 }

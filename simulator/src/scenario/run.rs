@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use super::backend::{Backend, ControllerUnderTest, Running, Write, tally};
 use super::expect::{ToldEvent, differences};
-use super::file::{ControllerStep, Expect, PodsStep, Scenario, SetImage, Stays, Step, read_yaml};
+use super::file::{
+    Cascade, ControllerStep, Expect, PodsStep, Scenario, SetImage, Stays, Step, read_yaml,
+};
 use super::mirror::{Mirror, Seen};
 use super::promises::{Breach, Watchman};
 use super::resources::{path, plural_of};
@@ -230,7 +232,7 @@ impl Runner<'_> {
             Step::Pause(name) => self.verb(name, |_| Ok(verbs::pause())).await,
             Step::Delete(target) => {
                 let name = self.resolved(&target.kind, &target.name);
-                self.delete(&target.kind, &name).await
+                self.delete(&target.kind, &name, target.cascade).await
             }
             Step::Pods(pods) => self.pods(pods).await,
             Step::Controller(step) => self.controller(step).await,
@@ -455,8 +457,13 @@ impl Runner<'_> {
         self.send(request).await.map(drop)
     }
 
-    async fn delete(&self, kind: &str, name: &str) -> Result<(), String> {
-        let request = self.resource(kind)?.delete(name, &DeleteParams::background());
+    async fn delete(&self, kind: &str, name: &str, cascade: Cascade) -> Result<(), String> {
+        let params = match cascade {
+            Cascade::Background => DeleteParams::background(),
+            Cascade::Foreground => DeleteParams::foreground(),
+            Cascade::Orphan => DeleteParams::orphan(),
+        };
+        let request = self.resource(kind)?.delete(name, &params);
         self.send(request).await.map(drop)
     }
 
