@@ -96,8 +96,11 @@ macro_rules! later {
         #[derive(Debug, Default, clap::Args)]
         pub struct Later {
             $(
-                #[arg(long = $flag, hide = true, num_args = 0..=1, default_missing_value = "true")]
-                $field: Option<String>,
+                #[arg(
+                    long = $flag, hide = true, num_args = 0..=1, default_missing_value = "true",
+                    action = clap::ArgAction::Append
+                )]
+                $field: Vec<String>,
             )+
         }
 
@@ -105,7 +108,7 @@ macro_rules! later {
             /// The flags that were given.
             pub fn given(&self) -> Vec<&'static str> {
                 let mut given = Vec::new();
-                $(if self.$field.is_some() { given.push($flag); })+
+                $(if !self.$field.is_empty() { given.push($flag); })+
                 given
             }
         }

@@ -13,7 +13,7 @@ use sluice_planner::{ReplicaSetRecord, RolloutRecord, label_selector};
 
 use crate::failure::Failure;
 use crate::world::ResourceKind;
-use crate::writer::path;
+use crate::writer::{answered, path};
 
 #[derive(Debug, Deserialize)]
 struct List {
@@ -67,7 +67,7 @@ pub(crate) async fn templates(
     let request = Request::new(path(ResourceKind::ReplicaSet, &rollout.namespace))
         .list(&params)
         .map_err(kube::Error::BuildRequest)?;
-    let list: List = client.request(request).await?;
+    let list: List = answered(client.request(request)).await?;
     let ours = |item: &Item| item.metadata.owner_references.iter().any(|o| o.uid == rollout.uid);
     let found = list.items.into_iter().filter(ours);
     let mut templates: BTreeMap<String, Value> =
@@ -79,7 +79,7 @@ pub(crate) async fn templates(
         let request = Request::new(path(ResourceKind::ReplicaSet, &rollout.namespace))
             .get(&rs.name, &Default::default())
             .map_err(kube::Error::BuildRequest)?;
-        match client.request::<Item>(request).await.map_err(Failure::from) {
+        match answered(client.request::<Item>(request)).await {
             Ok(item) => drop(templates.insert(item.metadata.name, item.spec.template)),
             // Its record is about to go as well.
             Err(failure) if failure.is_not_found() => {}

@@ -101,9 +101,13 @@ async fn pass(
         return Ok(Wake::At(shell.clock.now() + FACTS_PAUSE));
     }
     if plan.needs.contains(&Need::Templates) {
-        let templates =
-            facts::templates(&shell.client, &snapshot.rollout, &snapshot.replica_sets).await?;
+        let fetched =
+            facts::templates(&shell.client, &snapshot.rollout, &snapshot.replica_sets).await;
         report.fetched_facts = true;
+        let templates = match fetched {
+            Ok(templates) => templates,
+            Err(failure) => return not_known(shell, snapshot, failure, limits, report).await,
+        };
         snapshot.facts.templates = Some(templates);
         plan = (shell.policy)(snapshot);
     }
@@ -116,6 +120,33 @@ async fn pass(
     let result = carry_out(shell, snapshot, plan, limits, &mut writer, report).await;
     report.wrote = writer.wrote;
     result
+}
+
+/// What a decision needs could not be read: the status says so.
+async fn not_known(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    failure: Failure,
+    limits: Limits,
+    report: &mut Report,
+) -> Result<Wake, Failure> {
+    if matches!(failure, Failure::Unanswered(_)) && limits.failures < TELL_UNANSWERED {
+        return Err(failure);
+    }
+    snapshot.failure = Some(planner::Failure {
+        action: "read the pod templates of the ReplicaSets".to_owned(),
+        kind: FailureKind::Other,
+        message: failure.to_string(),
+    });
+    let plan = (shell.policy)(snapshot);
+    if let Some(write) = &plan.status {
+        let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
+        let mut writer = Writer::new(&shell.client, &shell.metrics, &snapshot.rollout, fence);
+        let written = write_status(snapshot, write, &mut writer).await;
+        report.wrote = writer.wrote;
+        written?;
+    }
+    Err(failure)
 }
 
 /// Sends the actions, then the status, then tells what has happened.
@@ -169,11 +200,11 @@ async fn refused(
 ) -> Result<Wake, Failure> {
     let create = matches!(action, Action::CreateReplicaSet { .. });
     let kind = match &failure {
+        Failure::Unanswered(_) if limits.failures < TELL_UNANSWERED => return Err(failure),
+        Failure::Conflict(_) | Failure::NotLeader => return Err(failure),
         Failure::NameTaken(_) => FailureKind::NameTaken,
-        Failure::Refused { .. } if create => FailureKind::Create,
-        Failure::Refused { .. } => FailureKind::Other,
-        Failure::Unanswered(_) if limits.failures >= TELL_UNANSWERED => FailureKind::Other,
-        Failure::Conflict(_) | Failure::NotLeader | Failure::Unanswered(_) => return Err(failure),
+        Failure::Refused { .. } | Failure::Unanswered(_) if create => FailureKind::Create,
+        Failure::Refused { .. } | Failure::Unanswered(_) => FailureKind::Other,
     };
     let message = match &failure {
         Failure::Refused { message, .. } => message.clone(),

@@ -21,7 +21,7 @@ use crate::world::{Effect, ObjectId, ResourceKind, Wrote};
 /// The field manager of every write.
 pub const FIELD_MANAGER: &str = "rollouts-controller";
 
-/// How long one write may take, however long the lease lasts.
+/// How long one request may take, however long the lease lasts.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is read of an answer.
@@ -177,9 +177,10 @@ impl<'a> Writer<'a> {
         let wanted = manifest["metadata"]["annotations"][TEMPLATE_DIGEST].as_str();
         let same = found.annotations.get(TEMPLATE_DIGEST).map(String::as_str) == wanted;
         let wanted = manifest["metadata"]["labels"].as_object();
-        let labelled = wanted.into_iter().flatten().all(|(key, value)| {
-            found.labels.get(key).map(String::as_str) == value.as_str()
-        });
+        let labelled = wanted
+            .into_iter()
+            .flatten()
+            .all(|(key, value)| found.labels.get(key).map(String::as_str) == value.as_str());
         if found.owner_references.is_empty() && labelled && found.deletion_timestamp.is_none() {
             return Err(Failure::Conflict(format!("ReplicaSet {name} has lost its owner")));
         }
@@ -352,6 +353,20 @@ pub async fn within<T>(
     match tokio::time::timeout_at(fence.min(now + WRITE_LIMIT), request).await {
         Ok(answer) => Ok(answer?),
         Err(_) if Instant::now() >= fence => Err(Failure::NotLeader),
+        Err(_) => Err(Failure::Unanswered(format!("no answer within {WRITE_LIMIT:?}"))),
+    }
+}
+
+/// The answer to a request, if it comes in time.
+///
+/// # Errors
+///
+/// As the API server answers.
+pub async fn answered<T>(
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(WRITE_LIMIT, request).await {
+        Ok(answer) => Ok(answer?),
         Err(_) => Err(Failure::Unanswered(format!("no answer within {WRITE_LIMIT:?}"))),
     }
 }

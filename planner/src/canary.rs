@@ -25,6 +25,9 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
         Newest::Found(rs) => New::Found(rs),
         Newest::Missing(missing) => New::Missing(missing),
         Newest::TemplatesNeeded => {
+            if let Some(failure) = &s.failure {
+                return refuse::not_known(s, failure);
+            }
             return Plan { needs: [Need::Templates].into(), ..Plan::rest() };
         }
     };
@@ -71,10 +74,10 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     let all_steps_done = entry.cursor.index >= release.step_count();
     match entry.stage {
         Stage::Initial => Some("Initial deploy".to_owned()),
-        Stage::Promoting if services::all_on_new(release) => {
+        Stage::Promoting if services::stable_is_on_new(release) => {
             Some("Full promotion requested".to_owned())
         }
-        Stage::Stepping if all_steps_done && services::all_on_new(release) => {
+        Stage::Stepping if all_steps_done && services::stable_is_on_new(release) => {
             Some(format!("Completed all {} canary steps", release.step_count()))
         }
         Stage::Promoting | Stage::Stepping | Stage::Steady | Stage::Aborted => None,
@@ -98,8 +101,8 @@ fn actions(release: &Release<'_>, decision: &Decision<'_>) -> (Moves, Switches) 
     // What was promoted is steady from here on.
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let cursor = &decision.entry.cursor;
-    let mut switches = services::switches(release, stage, cursor);
     let mut moves = scale::moves(release, stage, cursor, &services::routed(release));
+    let mut switches = services::switches(release, stage, cursor, &moves.asked);
     moves.actions.append(&mut switches.actions);
     moves.actions.extend(history::deletions(release));
     (moves, switches)
@@ -112,7 +115,7 @@ fn finish(
     moves: Moves,
     mut reasons: Vec<Reason>,
 ) -> Plan {
-    let Moves { mut actions, wake } = moves;
+    let Moves { mut actions, wake, .. } = moves;
     let mut wake = wake.sooner(decision.entry.cursor.wake);
     if let Some(deadline) = status::deadline(release, decision.entry, &status) {
         wake = wake.sooner(Wake::At(deadline.to_chrono()));

@@ -97,8 +97,8 @@ pub enum Reason {
     },
     /// The deadline has passed without progress.
     DeadlineExceeded {
-        /// Since when there has been no progress.
-        since: Time,
+        /// When it passed.
+        at: Time,
         /// `spec.progressDeadlineSeconds`.
         seconds: i64,
     },
@@ -262,8 +262,11 @@ impl fmt::Display for Reason {
                     "; ends with another template, or kubectl argo rollouts retry rollout {rollout}"
                 )
             }
-            Self::DeadlineExceeded { since, seconds } => {
-                write!(f, "no progress since {since}, progressDeadlineSeconds is {seconds}")
+            Self::DeadlineExceeded { at, seconds } => {
+                write!(
+                    f,
+                    "timed out at {at}: no progress for {seconds} s (progressDeadlineSeconds)"
+                )
             }
             Self::ServiceWaits { service, hash, available, needed } => write!(
                 f,

@@ -47,6 +47,13 @@ pub(crate) fn held(s: &Snapshot, path: String) -> Plan {
     finish(s, status, reason, told)
 }
 
+/// What decides cannot be read: told, and nothing is done (the generation counts as not observed).
+pub(crate) fn not_known(s: &Snapshot, failure: &Failure) -> Plan {
+    let reason =
+        Reason::Refused { action: failure.action.clone(), message: failure.message.clone() };
+    finish(s, s.rollout.status.clone(), reason, None)
+}
+
 fn observed(s: &Snapshot) -> RolloutStatus {
     let mut status = s.rollout.status.clone();
     status.observed_generation =

@@ -8,7 +8,7 @@ use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
-use crate::release::{New, Release, patience_ends};
+use crate::release::{New, Patience, Release, patience};
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, split_for};
@@ -84,6 +84,8 @@ fn base(rs: &ReplicaSetRecord) -> Option<Pods> {
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
     pub(crate) actions: Vec<Action>,
+    /// The pods asked for then, by hash.
+    pub(crate) asked: BTreeMap<String, Pods>,
     /// When more may go, if what is waited for has not come until then.
     pub(crate) wake: Wake,
 }
@@ -126,11 +128,15 @@ pub(crate) fn moves(
         },
     });
     // A version that was given up goes as fast as it may; others wait for their successors a while.
-    let patience = patience_ends(release.rollout);
-    let patient = stage != Stage::Aborted && patience.is_none_or(|end| release.snapshot.now < end);
+    let (waits, ends) = match patience(release.rollout) {
+        Patience::Begins => (true, Wake::OnChange),
+        Patience::Until(end) => (release.snapshot.now < end, Wake::At(end)),
+        Patience::None => (false, Wake::OnChange),
+    };
+    let patient = waits && stage != Stage::Aborted;
     let asked = next(&movers, Bounds { patient, ..release.bounds });
     let held_back = asked.iter().zip(&movers).any(|(ask, mover)| *ask > mover.target);
-    let wake = patience.filter(|_| patient && held_back).map_or(Wake::OnChange, Wake::At);
+    let wake = if patient && held_back { ends } else { Wake::OnChange };
 
     let mut out = Vec::new();
     let new_pods = asked.last().copied().unwrap_or(Pods::ZERO);
@@ -154,7 +160,9 @@ pub(crate) fn moves(
         !matches!(action, Action::PatchReplicaSet { scale: Some((from, to)), .. } if to > from)
     });
     out.extend(patches);
-    Moves { actions: out, wake }
+    let all = release.older.iter().chain(distinct_stable).chain(release.new.record());
+    let asked = all.map(|rs| rs.hash.clone()).zip(asked).collect();
+    Moves { actions: out, asked, wake }
 }
 
 /// While the new ReplicaSet cannot be created: the versions that there are follow `spec.replicas`.

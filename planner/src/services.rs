@@ -27,22 +27,30 @@ pub(crate) fn routed(release: &Release<'_>) -> BTreeSet<String> {
     named(release).into_iter().filter_map(|(_, s)| s.hash().map(str::to_owned)).collect()
 }
 
-/// Whether every Service of the release selects the new version.
-pub(crate) fn all_on_new(release: &Release<'_>) -> bool {
+/// Whether the stable Service, if there is one, selects the new version.
+pub(crate) fn stable_is_on_new(release: &Release<'_>) -> bool {
     let stable = service(release, &release.canary.stable_service);
     stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
 }
 
 /// What to switch now.
-pub(crate) fn switches(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Switches {
+///
+/// `asked` are the pods that are asked for in this very pass: a version that loses some counts as
+/// without them.
+pub(crate) fn switches(
+    release: &Release<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    asked: &BTreeMap<String, Pods>,
+) -> Switches {
     let mut out = Switches::default();
     if let Some(svc) = service(release, &release.canary.stable_service) {
         let (to, why) = stable_goal(release, stage, cursor);
-        out.switch(release, svc, to, why);
+        out.switch(release, svc, to, why, asked);
     }
     if let Some(svc) = service(release, &release.canary.canary_service) {
         let (to, why) = canary_goal(release, stage, cursor, svc);
-        out.switch(release, svc, to, why);
+        out.switch(release, svc, to, why, asked);
     }
     out.actions.extend(releases(release));
     out
@@ -53,7 +61,7 @@ type Goal<'a> = (Option<&'a ReplicaSetRecord>, Requirement);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Requirement {
-    /// None: any state is better than where it points now.
+    /// None: it stays where it is.
     Nothing,
     /// So many pods.
     Serving(Pods),
@@ -115,6 +123,7 @@ impl Switches {
         service: &ServiceRecord,
         to: Option<&ReplicaSetRecord>,
         requirement: Requirement,
+        asked: &BTreeMap<String, Pods>,
     ) {
         let Some(to) = to else { return };
         let adopted = service.managed_by.as_deref() == Some(release.rollout.name.as_str());
@@ -122,20 +131,21 @@ impl Switches {
             return;
         }
         let selected = service.hash() == Some(to.hash.as_str());
+        let serving = to.serving().min(asked.get(&to.hash).copied().unwrap_or(to.desired));
         if let (Requirement::Serving(least), false) = (requirement, selected) {
             let least = match standing(release, service) {
                 // A Service without a hash selects all versions' pods: it narrows to a whole one.
                 Standing::All => least.max(to.desired).max(release.replicas),
                 // However few they are, they are more than now.
-                Standing::Version(now) if now < to.serving() => Pods::ONE,
+                Standing::Version(now) if now < serving => Pods::ONE,
                 Standing::Version(_) => least,
             };
             let nobody_to_serve = release.replicas == Pods::ZERO;
-            if to.serving() < least && !nobody_to_serve {
+            if serving < least && !nobody_to_serve {
                 self.waiting.push(Reason::ServiceWaits {
                     service: service.name.clone(),
                     hash: to.hash.clone(),
-                    available: to.serving(),
+                    available: serving,
                     needed: least,
                 });
                 return;

@@ -187,7 +187,7 @@ fn decisions(status: &RolloutStatus) -> RolloutStatus {
     status.conditions.retain(|c| c.r#type != kinds::AVAILABLE);
     for condition in &mut status.conditions {
         condition.last_update_time = epoch;
-        if condition.r#type == kinds::READY || condition.r#type == kinds::RECONCILING {
+        if [kinds::READY, kinds::RECONCILING, kinds::STALLED].contains(&condition.r#type.as_str()) {
             condition.message.clear();
             condition.reason.clear();
         }
