@@ -58,8 +58,13 @@ async fn listen(
     purpose: &'static str,
     flag: &'static str,
 ) -> Result<TcpListener, CannotListen> {
+    let cannot = |source| CannotListen { port, purpose, flag, source };
     let address = SocketAddr::from(([0, 0, 0, 0], port));
-    TcpListener::bind(address).await.map_err(|source| CannotListen { port, purpose, flag, source })
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    // Port 0 is any that is free.
+    let address = listener.local_addr().map_err(cannot)?;
+    tracing::info!(%address, "serving {purpose}");
+    Ok(listener)
 }
 
 /// Ready means that the caches are synced, not that this replica leads: else a replica that takes
