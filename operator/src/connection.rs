@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Map, Value};
 
 use crate::failure::chain;
+
+/// Who sends the requests, for audit logs and for those who look after an API server.
+const AGENT: &str = concat!("sluice-controller/", env!("CARGO_PKG_VERSION"));
 
 /// Why there is no connection to try.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +104,7 @@ impl Connection {
             })?,
         };
         self.act_as(&mut config.auth_info);
+        config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
         // Its retries over minutes would outlive a lease; our own come from the queue.
         config.default_retry = false;
         Ok(config)
