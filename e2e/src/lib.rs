@@ -8,6 +8,7 @@ pub mod kubectl;
 pub mod on_control_plane;
 pub mod progress;
 pub mod rbac;
+pub mod release;
 pub mod scenario_table;
 pub mod scenarios;
 pub mod under_test;

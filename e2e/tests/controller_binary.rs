@@ -11,19 +11,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
+use kube::Client;
 use kube::api::{Patch, PatchParams};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::runtime::watcher;
 use serde_json::{Value, json};
 use sluice_e2e::child::{Child, DEADLINE};
 use sluice_e2e::controlplane::{
-    ADMIN, ControlPlane, Namespace, OPERATOR, Options, UNPRIVILEGED, wait_for, wait_for_all,
+    ADMIN, ControlPlane, Namespace, OPERATOR, Options, UNPRIVILEGED, wait_for,
 };
 use sluice_e2e::kubectl::Kubectl;
 use sluice_e2e::on_control_plane::allow_controller;
+use sluice_e2e::release::{rollouts, rolls};
 use sluice_e2e::scenarios::crds_folder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OnceCell, watch};
@@ -83,35 +81,13 @@ impl Home {
         start(&self.kubeconfig, self.namespace.name(), arguments)
     }
 
-    fn rollouts(&self) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Rollout");
-        let resource = ApiResource::from_gvk(&kind);
-        let client = self.namespace.api::<Lease>().into_client();
-        Api::namespaced_with(client, self.namespace.name(), &resource)
+    fn client(&self) -> Client {
+        self.namespace.api::<Lease>().into_client()
     }
 
-    /// Applies a Rollout with this image and waits until all its pods have it.
+    /// Gives a Rollout this image, and all its pods have it.
     async fn rolls(&self, name: &str, image: &str) {
-        let params = PatchParams::apply("a-user");
-        let rollout = Patch::Apply(rollout(name, image));
-        let generation = self.rollouts().patch(name, &params, &rollout).await.unwrap();
-        let generation = generation.metadata.generation.unwrap().to_string();
-        let healthy = |rollout: &DynamicObject| {
-            let status = &rollout.data["status"];
-            let seen = status["observedGeneration"].as_str() == Some(&generation);
-            (seen && status["phase"] == "Healthy").then_some(())
-        };
-        wait_for(&self.rollouts(), name, DEADLINE, healthy).await.unwrap();
-        let uses_image = |set: &ReplicaSet| {
-            let status = set.status.clone().unwrap_or_default();
-            json!(set)["spec"]["template"]["spec"]["containers"][0]["image"] == image
-                && status.available_replicas == Some(1)
-        };
-        let sets = self.namespace.api::<ReplicaSet>();
-        let found = wait_for_all(&sets, watcher::Config::default(), DEADLINE, |sets| {
-            sets.values().find(|set| uses_image(set)).map(|_| ())
-        });
-        found.await.unwrap();
+        rolls(&self.client(), self.namespace.name(), &rollout(name, image)).await.unwrap();
     }
 
     /// Waits until a controller holds a lease; `None` waits until nobody does.
@@ -619,7 +595,8 @@ async fn instances_have_leases_of_their_own() {
     labelled["metadata"]["labels"] =
         json!({"argo-rollouts.argoproj.io/controller-instance-id": "blue"});
     let labeller = PatchParams::apply("another-user");
-    home.rollouts().patch("sky", &labeller, &Patch::Apply(labelled)).await.unwrap();
+    let rollouts = rollouts(&home.client(), home.namespace.name());
+    rollouts.patch("sky", &labeller, &Patch::Apply(labelled)).await.unwrap();
     home.rolls("sky", "sky:1").await;
     let reconciled = |name: &str| format!("rollout_reconcile_count{{name=\"{name}\"");
     for (child, own, others) in [(&plain, "web", "sky"), (&blue, "sky", "web")] {
