@@ -58,6 +58,7 @@ async fn listen(
     purpose: &'static str,
     flag: &'static str,
 ) -> Result<TcpListener, CannotListen> {
+    let cannot = |source| CannotListen { port, purpose, flag, source };
     // All addresses of both families; of the older one alone where there is no other.
     let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let bound = match TcpListener::bind(both).await {
@@ -66,7 +67,11 @@ async fn listen(
         }
         bound => bound,
     };
-    bound.map_err(|source| CannotListen { port, purpose, flag, source })
+    let listener = bound.map_err(cannot)?;
+    // Port 0 is any that is free.
+    let address = listener.local_addr().map_err(cannot)?;
+    tracing::info!(%address, "serving {purpose}");
+    Ok(listener)
 }
 
 /// Ready means that the caches are synced, not that this replica leads: else a replica that takes
