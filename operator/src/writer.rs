@@ -91,6 +91,7 @@ impl<'a> Writer<'a> {
                 self.patch_rollout(None, &body).await
             }
             Action::AdoptReplicaSet { name, resource_version } => {
+                self.still_there().await?;
                 let owner = sluice_planner::owner_reference(self.rollout);
                 let body = json!({
                     "metadata": {"resourceVersion": resource_version, "ownerReferences": [owner]},
@@ -166,6 +167,22 @@ impl<'a> Writer<'a> {
         };
         self.note(ResourceKind::ReplicaSet, name, answer);
         Ok(())
+    }
+
+    /// Asks whether the Rollout is alive as the record has it: what an owner adopts that is gone
+    /// already is garbage-collected, pods and all.
+    async fn still_there(&self) -> Result<(), Failure> {
+        let kind = ResourceKind::Rollout;
+        let request = self.resource(kind).get(&self.rollout.name, &Default::default());
+        let found = match self.send("Get", kind, request).await {
+            Err(failure) if failure.is_not_found() => AnswerMeta::default(),
+            found => found?,
+        };
+        if found.uid == self.rollout.uid && found.deletion_timestamp.is_none() {
+            Ok(())
+        } else {
+            Err(Failure::Conflict(format!("Rollout {} is going or gone", self.rollout.name)))
+        }
     }
 
     /// An earlier request of ours got through, unless somebody else took the name.

@@ -7,6 +7,7 @@ use sluice_crd::identity::{Extras, TemplateDigest, same_template};
 use sluice_crd::raw::Raw;
 
 use crate::conditions::{self, kinds, reasons};
+use crate::release::{New, Release};
 use crate::snapshot::{FailureKind, ReplicaSetRecord, RolloutRecord, Snapshot};
 
 /// The ReplicaSet of the template that the Rollout asks for.
@@ -102,6 +103,23 @@ fn in_order_of_likelihood(s: &Snapshot) -> Vec<Arc<ReplicaSetRecord>> {
         (rank, std::cmp::Reverse(rs.revision().unwrap_or(0)), std::cmp::Reverse(rs.created))
     });
     live
+}
+
+/// How many names were taken before the one that the new ReplicaSet has: said by its hash, should
+/// the status that said it have been lost.
+pub(crate) fn collisions(release: &Release<'_>) -> Option<i32> {
+    let known = release.status().collision_count;
+    match &release.new {
+        New::Missing(missing) => missing.collision_count,
+        New::Found(rs) => {
+            let identity = &release.snapshot.settings.identity;
+            let counts = (known.unwrap_or(0)..).take(8).map(|count| (count > 0).then_some(count));
+            let named = |count: &Option<i32>| {
+                identity.pod_template_hash(&release.digest, *count) == rs.hash
+            };
+            counts.into_iter().find(named).unwrap_or(known)
+        }
+    }
 }
 
 fn name_of_new(s: &Snapshot, digest: &TemplateDigest) -> Newest {

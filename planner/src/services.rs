@@ -135,7 +135,7 @@ impl Switches {
         if let (Requirement::Serving(least), false) = (requirement, selected) {
             let least = match standing(release, service) {
                 // A Service without a hash selects all versions' pods: it narrows to a whole one.
-                Standing::All => least.max(to.desired).max(release.replicas),
+                Standing::All => least.max(to.desired),
                 // However few they are, they are more than now.
                 Standing::Version(now) if now < serving => Pods::ONE,
                 Standing::Version(_) => least,

@@ -13,6 +13,7 @@ use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
 use sluice_crd::time::Time;
 
 use crate::conditions::{self, Say, kinds, reasons};
+use crate::newest;
 use crate::plan::Urgency;
 use crate::release::Release;
 use crate::stage::Entry;
@@ -51,9 +52,7 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     status.current_pod_hash = release.new.hash().to_owned();
     status.current_step_hash.clone_from(&decision.step_hash);
     status.selector = selector_text(release);
-    if let crate::release::New::Missing(missing) = &release.new {
-        status.collision_count = missing.collision_count;
-    }
+    status.collision_count = newest::collisions(release);
     counts::count(release, &mut status);
 
     status.pause_conditions.clone_from(&entry.cursor.pauses);
