@@ -31,15 +31,15 @@ impl fmt::Display for Breach {
     }
 }
 
-/// The promises that are watched: their numbers, and what they say.
+/// The promises that are watched: their numbers, and what they say in short.
 pub const PROMISES: [(&str, &str); 7] = [
-    ("I1", "no scaling takes the pods that serve below the floor"),
-    ("I2", "no Service selects a version of which no pod serves"),
-    ("I3", "no version is emptied while a Service selects it"),
-    ("I6", "after an abort everything is on the stable version"),
+    ("I1", "no scaling leaves too few pods"),
+    ("I2", "no Service selects a version without pods"),
+    ("I3", "no version is emptied while selected"),
+    ("I6", "an abort leads back to stable"),
     ("I7", "an aborted version gains no pods"),
     ("I8", "nothing goes back and forth"),
-    ("I16", "a version becomes stable by full promotion only"),
+    ("I16", "stable changes by promotion only"),
 ];
 
 /// Watches the promises from outside, change by change, for who runs no scenario.
