@@ -63,7 +63,7 @@ fn log(args: &Args, variable: Option<String>) {
     match tracing_subscriber::EnvFilter::try_new(&filter) {
         Ok(filter) => {
             let log = tracing_subscriber::fmt().with_env_filter(filter);
-            log.with_writer(std::io::stderr).init();
+            log.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).init();
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "Warning: no log, \"{filter}\": {error}");

@@ -227,9 +227,9 @@ fn the_summary_of_a_bad_run_says_so() {
     assert_eq!(
         differences(&facts),
         [
-            "shop/web:2 was to end stable, and ended aborted",
+            "shop/web:2 was to become stable, and was aborted",
             "shop/web:2 was to serve with 2 pods, and did with 1",
-            "shop/web:3 was to end aborted, and has not ended",
+            "shop/web:3 was to be aborted, and has not ended",
             "shop/web:3 was never to serve, and did with 1 pods",
             "only 1 of 2 pods served for a while",
             "a promise was broken: I1: too few pods",

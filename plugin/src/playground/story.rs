@@ -166,7 +166,7 @@ impl Story<'_, '_> {
     // What is done.
 
     async fn apply_image(&mut self, image: &str) -> Result<(), Failure> {
-        self.comment(&format!("the same, with image: {image}"))?;
+        self.comment(&format!("the same file, with image: {image}"))?;
         self.command("kubectl apply -f sample.yaml")?;
         let api = cluster::api::<Rollout>(&self.session, Some(NAMESPACE));
         let merge = Patch::Merge(sample::with_image(image));
@@ -240,8 +240,8 @@ impl Story<'_, '_> {
         tokio::select! {
             biased;
             () = self.stop.clone() => return Err(Problem::Interrupted.into()),
-            changed = self.follow.changed() => changed?,
             () = tokio::time::sleep_until(end) => return Ok(false),
+            changed = self.follow.changed() => changed?,
         }
         tokio::select! {
             biased;

@@ -68,7 +68,11 @@ pub fn differences(facts: &Facts, expected: &Expected<'_>) -> Vec<String> {
     for (image, wanted) in expected.versions {
         let end = facts.ledger.of_image(image).and_then(|version| version.end);
         if end.map(|(end, _)| end) != Some(*wanted) {
-            out.push(format!("{image} was to end {}, and {}", word(*wanted), ended(end)));
+            let wanted = match wanted {
+                End::Stable => "become stable",
+                End::Aborted => "be aborted",
+            };
+            out.push(format!("{image} was to {wanted}, and {}", ended(end)));
         }
         let served = facts.gauge.most.get(*image).copied().unwrap_or(0);
         match wanted {
@@ -92,15 +96,12 @@ pub fn differences(facts: &Facts, expected: &Expected<'_>) -> Vec<String> {
     out
 }
 
-fn word(end: End) -> &'static str {
+fn ended(end: Option<(End, Duration)>) -> &'static str {
     match end {
-        End::Stable => "stable",
-        End::Aborted => "aborted",
+        Some((End::Stable, _)) => "became stable",
+        Some((End::Aborted, _)) => "was aborted",
+        None => "has not ended",
     }
-}
-
-fn ended(end: Option<(End, Duration)>) -> String {
-    end.map_or_else(|| "has not ended".to_owned(), |(end, _)| format!("ended {}", word(end)))
 }
 
 fn version_lines(version: &Version, facts: &Facts, palette: Palette) -> Vec<String> {
@@ -136,17 +137,16 @@ fn version_lines(version: &Version, facts: &Facts, palette: Palette) -> Vec<Stri
 
 /// Why a version ended as it did.
 fn explanation(version: &Version) -> Vec<String> {
+    let way = match (version.end, version.steps) {
+        (Some((End::Stable, _)), Some((_, count))) => format!("all {count} steps; "),
+        (Some((End::Stable, _)), None) => "first version, no steps; ".to_owned(),
+        (_, Some((over, count))) => format!("at step {} of {count}; ", over + 1),
+        (_, None) => String::new(),
+    };
     let reasons = version.why.iter().map(|reason| reason.trim_start_matches("nothing: "));
-    let mut why: Vec<String> = vec![reasons.collect::<Vec<_>>().join("; ")];
-    match (version.end, version.steps) {
-        (Some((End::Stable, _)), Some((_, count))) => {
-            why[0] = format!("all {count} steps; {}", why[0]);
-        }
-        (Some((End::Stable, _)), None) => why[0] = format!("first version, no steps; {}", why[0]),
-        _ => {}
-    }
-    why.extend(version.trouble.as_ref().map(|trouble| format!("its pods: {trouble}")));
-    why
+    let reasons: Vec<&str> = reasons.collect();
+    let trouble = version.trouble.iter().map(|trouble| format!("its pods: {trouble}"));
+    [format!("{way}{}", reasons.join("; "))].into_iter().chain(trouble).collect()
 }
 
 fn traffic(gauge: &Gauge) -> Vec<String> {
@@ -227,7 +227,7 @@ fn labelled(out: &mut Vec<String>, label: &str, lines: &[String]) {
 }
 
 /// `22.4s`.
-pub(super) fn seconds(time: Duration) -> String {
+fn seconds(time: Duration) -> String {
     format!("{}.{}s", time.as_secs(), time.subsec_millis() / 100)
 }
 
