@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Parser;
 use common::bench::{Paper, eventually};
 use common::world::{NEW, OLD, canary, crashes, now, serves};
 use futures::FutureExt;
+use kubectl_argo_rollouts::args::Args;
+use kubectl_argo_rollouts::error::Failure;
 use kubectl_argo_rollouts::output::Output;
 use kubectl_argo_rollouts::playground::gauge::Gauge;
 use kubectl_argo_rollouts::playground::ledger::{End, Ledger, Version};
 use kubectl_argo_rollouts::playground::narrate::Narrator;
 use kubectl_argo_rollouts::playground::summary::{self, Expected, Facts};
-use kubectl_argo_rollouts::playground::{self, Setting};
+use kubectl_argo_rollouts::playground::{self, Problem, Setting};
 use kubectl_argo_rollouts::verbs::{self, Stop};
 use kubectl_argo_rollouts::view::Objects;
 use kubectl_argo_rollouts::view::colour::Palette;
@@ -134,6 +137,18 @@ async fn it_can_be_stopped_at_any_time() {
         );
         assert!(!paper.text().contains(TITLE), "{moment}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_cluster_is_asked_for() {
+    let args = Args::try_parse_from(["kubectl-argo-rollouts", "playground"]).unwrap();
+    let (mut out, mut err) = (Paper::default(), Paper::default());
+    let mut output = Output::plain(&mut out, &mut err);
+    let at_once = futures::future::ready(()).boxed().shared();
+    let connect = async || panic!("a connection to a cluster");
+    let failure = verbs::run(&args.verb, connect, &mut output, &at_once).await.unwrap_err();
+    assert!(matches!(failure, Failure::Playground(Problem::Interrupted)), "{failure}");
+    assert!(out.text().contains("$ kubectl apply -f sample.yaml -n shop"));
 }
 
 fn why(objects: &Objects) -> Why {
