@@ -1,11 +1,14 @@
 //! What the end-to-end tests run on: a real control plane, started from plain processes.
 
 pub mod bench;
+pub mod child;
 pub mod controlplane;
 pub mod end_state;
+pub mod kubectl;
 pub mod on_control_plane;
 pub mod progress;
 pub mod rbac;
+pub mod release;
 pub mod scenario_table;
 pub mod scenarios;
 pub mod under_test;

@@ -46,23 +46,7 @@ impl OnControlPlane {
         let client = plane.client(ADMIN).map_err(|e| text(&e))?;
         let controller = without_retries(&plane, OPERATOR).await?;
         let namespace = plane.namespace(name).await.map_err(|e| text(&e))?;
-        for mut object in role_objects()? {
-            object["metadata"]["namespace"] = Value::from(namespace.name());
-            if let Some(subject) = object.pointer_mut("/subjects/0") {
-                // The controller is the same user in every namespace.
-                subject["namespace"] = Value::from("argo-rollouts");
-            }
-            let kind = object["kind"].as_str().unwrap_or_default();
-            let plural = if kind == "Role" { "roles" } else { "rolebindings" };
-            let path = format!(
-                "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/{plural}",
-                namespace.name()
-            );
-            let body = object.to_string().into_bytes();
-            let request =
-                ApiRequest::new(path).create(&PostParams::default(), body).map_err(|e| text(&e))?;
-            client.request::<Value>(request).await.map_err(|e| text(&e))?;
-        }
+        allow_controller(&client, namespace.name()).await?;
         Ok(Self { plane, namespace, client, controller, seed })
     }
 
@@ -86,6 +70,30 @@ pub async fn without_retries(plane: &ControlPlane, user: &str) -> Result<Client,
         .map_err(|e| e.to_string())?;
     config.default_retry = false;
     Client::try_from(config).map_err(|e| e.to_string())
+}
+
+/// Lets the controller work in a namespace, by Role and RoleBinding of the installation for one.
+///
+/// # Errors
+///
+/// Says what the API server refused.
+pub async fn allow_controller(client: &Client, namespace: &str) -> Result<(), String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    for mut object in role_objects()? {
+        object["metadata"]["namespace"] = Value::from(namespace);
+        if let Some(subject) = object.pointer_mut("/subjects/0") {
+            // The controller is the same user in every namespace.
+            subject["namespace"] = Value::from("argo-rollouts");
+        }
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let plural = if kind == "Role" { "roles" } else { "rolebindings" };
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/{plural}");
+        let body = object.to_string().into_bytes();
+        let request =
+            ApiRequest::new(path).create(&PostParams::default(), body).map_err(|e| text(&e))?;
+        client.request::<Value>(request).await.map_err(|e| text(&e))?;
+    }
+    Ok(())
 }
 
 /// Role and RoleBinding of the installation for one namespace.

@@ -1,5 +1,6 @@
 //! The promises are watched by something that can be trusted to bark: a policy that is broken on
 //! purpose is caught by each check.
+#![expect(clippy::unwrap_used, reason = "outside of a test function, clippy does not see a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -156,7 +157,7 @@ fn i8_going_back_and_forth_is_caught() {
             && turn.load(Ordering::Relaxed) < 6
         {
             // One pod more, one pod less, as it comes.
-            let up = turn.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+            let up = turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             let to = if up { rs.desired + Pods::ONE } else { rs.desired - Pods::ONE };
             plan.actions = vec![Action::PatchReplicaSet {
                 name: rs.name.clone(),

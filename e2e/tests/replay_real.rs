@@ -1,6 +1,10 @@
 //! The recordings that keep the simulator honest (`simulator/tests/replay`), sent to a real API
 //! server: it must still answer what is recorded, so that the two answer the same.
-#![expect(clippy::unwrap_used, reason = "outside of a test function, clippy does not see a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "outside of a test function, clippy does not see a test"
+)]
 
 use std::path::{Path, PathBuf};
 

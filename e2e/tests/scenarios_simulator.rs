@@ -91,7 +91,7 @@ fn once(
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
         let mut options = Options { trace: death.is_none(), ..Options::stepped(seed) };
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             // A bad day: what the controller sees is up to a second and a half old.
             options.watch_delay = Duration::from_millis(1)..Duration::from_millis(1500);
             options.request_latency = Duration::from_millis(1)..Duration::from_millis(300);

@@ -98,12 +98,11 @@ async fn templates_are_defaulted_as_the_api_server_does() {
     progress.phase(&format!("{count} templates of seed {seed}"));
     let compared = stream::iter(0..count).map(|index| {
         let client = client.clone();
-        let compared = async move {
+        async move {
             let tree = template(seed, index);
             let found = problem(&client, &tree.current()).await?;
             Some((index, tree, found))
-        };
-        compared
+        }
     });
     let found: Vec<_> =
         compared.buffer_unordered(AT_ONCE).filter_map(|found| async move { found }).collect().await;

@@ -1,15 +1,18 @@
 //! The flags of the controller: those of Argo Rollouts (spec §1.10), so that its manifests and its
 //! chart start this one, and a few of our own.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 use sluice_crd::duration::GoDuration;
 
+use crate::connection::Connection;
+
 /// The controller for Rollouts.
 #[derive(Debug, Parser)]
 #[command(name = "sluice-controller", version, about, disable_version_flag = true)]
+// As Go's flags: of those that are given twice, the last one counts.
+#[command(args_override_self = true)]
 pub struct Args {
     /// Accepted: deadlines come from plans, there is no resync [seconds].
     #[arg(long = "rollout-resync", default_value_t = 900)]
@@ -22,8 +25,8 @@ pub struct Args {
     #[arg(long, short = 'n', env = "POD_NAMESPACE")]
     pub namespace: Option<String>,
     /// What is logged: error, warn, info, debug or trace.
-    #[arg(long, default_value = "info")]
-    pub loglevel: String,
+    #[arg(long, value_enum, default_value = "info", ignore_case = true)]
+    pub loglevel: LogLevel,
     /// How it is logged.
     #[arg(long, value_enum, default_value = "text")]
     pub logformat: LogFormat,
@@ -66,19 +69,49 @@ pub struct Args {
     /// How often the lease is tried for or renewed; less than the renew deadline.
     #[arg(long = "leader-election-retry-period", default_value = "2s", value_parser = duration)]
     pub retry_period: Duration,
-    /// The kubeconfig file.
-    #[arg(long, env = "KUBECONFIG")]
-    pub kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig.
-    #[arg(long)]
-    pub context: Option<String>,
+    /// Not supported: all controllers run.
+    #[arg(long, hide = true)]
+    pub controllers: Option<String>,
     /// Prints the version and ends.
     #[arg(long)]
     pub version: bool,
 
+    /// How the API server is reached.
+    #[command(flatten)]
+    pub connection: Connection,
     /// Flags of features that this version does not have.
     #[command(flatten)]
     pub later: Later,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What stops something from working.
+    #[value(aliases = ["panic", "fatal"])]
+    Error,
+    /// What somebody should look at, too.
+    #[value(alias = "warning")]
+    Warn,
+    /// What happens, too.
+    Info,
+    /// Why, too.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// As a directive for a filter of the log.
+    pub fn directive(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// Formats of the log.
@@ -96,8 +129,11 @@ macro_rules! later {
         #[derive(Debug, Default, clap::Args)]
         pub struct Later {
             $(
-                #[arg(long = $flag, hide = true, num_args = 0..=1, default_missing_value = "true")]
-                $field: Option<String>,
+                #[arg(
+                    long = $flag, hide = true, num_args = 0..=1, default_missing_value = "true",
+                    action = clap::ArgAction::Append
+                )]
+                $field: Vec<String>,
             )+
         }
 
@@ -105,7 +141,7 @@ macro_rules! later {
             /// The flags that were given.
             pub fn given(&self) -> Vec<&'static str> {
                 let mut given = Vec::new();
-                $(if self.$field.is_some() { given.push($flag); })+
+                $(if !self.$field.is_empty() { given.push($flag); })+
                 given
             }
         }
@@ -133,8 +169,8 @@ later! {
     aws_verify_target_group = "aws-verify-target-group",
     alb_verify_weight = "alb-verify-weight",
     self_service_notification = "self-service-notification-enabled",
-    controllers = "controllers",
     enable_pprof = "enable-pprof-address",
+    request_timeout = "request-timeout",
 }
 
 /// A duration as Go writes it: `15s`, `1m30s`.
@@ -152,11 +188,20 @@ impl Args {
     ///
     /// Names the flags and the rule that they break.
     pub fn check(&self) -> Result<(), String> {
-        if self.leader_elect && self.lease_duration <= self.renew_deadline {
+        if let Some(controllers) = &self.controllers {
             return Err(format!(
-                "--leader-election-lease-duration ({:?}) has to be longer than \
-                 --leader-election-renew-deadline ({:?}): the leader must stop before another begins",
-                self.lease_duration, self.renew_deadline
+                "--controllers={controllers}: this version cannot run some of the controllers and \
+                 not the others"
+            ));
+        }
+        // A Lease says whole seconds, and others go by what it says.
+        let lease = Duration::from_secs(self.lease_duration.as_secs());
+        if self.leader_elect && lease <= self.renew_deadline {
+            return Err(format!(
+                "--leader-election-lease-duration ({lease:?}, in whole seconds) has to be longer \
+                 than --leader-election-renew-deadline ({:?}): the leader must stop before another \
+                 begins",
+                self.renew_deadline
             ));
         }
         if self.leader_elect && self.renew_deadline <= self.retry_period {
@@ -165,6 +210,9 @@ impl Args {
                  --leader-election-retry-period ({:?})",
                 self.renew_deadline, self.retry_period
             ));
+        }
+        if self.leader_elect && self.retry_period.is_zero() {
+            return Err("--leader-election-retry-period has to be more than nothing".to_owned());
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use sluice_planner::{RolloutRecord, Transition};
 use tokio::sync::mpsc;
 
-use crate::failure::Failure;
 use crate::metrics::Metrics;
+use crate::writer::answered;
 
 /// The component that events name, as Argo Rollouts' do.
 pub const COMPONENT: &str = "rollouts-controller";
@@ -89,8 +89,7 @@ impl EventSender {
                     continue;
                 }
             };
-            if let Err(error) = self.client.request::<Value>(request).await {
-                let failure = Failure::from(error);
+            if let Err(failure) = answered(self.client.request::<Value>(request)).await {
                 if !failure.is_already_exists() {
                     let reason = event["reason"].as_str().unwrap_or_default();
                     tracing::debug!(%failure, reason, "an event was not sent");

@@ -14,7 +14,7 @@ pub enum Failure {
     /// This replica may not write any longer.
     #[error("this replica does not hold the lease")]
     NotLeader,
-    /// The API server did not answer, or asked to come again later.
+    /// The API server did not answer, asked to come again later, or is in trouble itself.
     #[error("the API server did not answer: {0}")]
     Unanswered(String),
     /// The API server refused.
@@ -64,7 +64,9 @@ impl From<kube::Error> for Failure {
 fn from_status(status: Status) -> Failure {
     match (status.code, status.reason.as_str()) {
         (409, reason) if reason != "AlreadyExists" => Failure::Conflict(status.message),
-        (429 | 503 | 504, _) => Failure::Unanswered(status.message),
+        // Of a server that is busy or in trouble: an admission webhook that is restarting, an etcd
+        // without a leader.
+        (429 | 500..=599, _) => Failure::Unanswered(status.message),
         (code, _) => Failure::Refused { code, reason: status.reason, message: status.message },
     }
 }

@@ -1,6 +1,6 @@
 //! `/healthz` and `/readyz` on one port, `/metrics` on another (spec §1.10, §1.15).
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::Router;
 use axum::extract::State;
@@ -58,8 +58,20 @@ async fn listen(
     purpose: &'static str,
     flag: &'static str,
 ) -> Result<TcpListener, CannotListen> {
-    let address = SocketAddr::from(([0, 0, 0, 0], port));
-    TcpListener::bind(address).await.map_err(|source| CannotListen { port, purpose, flag, source })
+    let cannot = |source| CannotListen { port, purpose, flag, source };
+    // All addresses of both families; of the older one alone where there is no other.
+    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    let bound = match TcpListener::bind(both).await {
+        Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
+            TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await
+        }
+        bound => bound,
+    };
+    let listener = bound.map_err(cannot)?;
+    // Port 0 is any that is free.
+    let address = listener.local_addr().map_err(cannot)?;
+    tracing::info!(%address, "serving {purpose}");
+    Ok(listener)
 }
 
 /// Ready means that the caches are synced, not that this replica leads: else a replica that takes

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod events;
 mod facts;
 pub mod failure;

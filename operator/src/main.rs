@@ -1,14 +1,15 @@
 //! The controller's binary.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use kube::config::KubeConfigOptions;
-use kube::{Client, Config as KubeConfig};
+use kube::Client;
 use sluice_operator::args::{Args, LogFormat};
 use sluice_operator::clock::Clock;
 use sluice_operator::config::Config;
+use sluice_operator::connection::Unconnected;
 use sluice_operator::http;
 use sluice_operator::leader::{Terms, lease_name};
 use sluice_operator::metrics::Metrics;
@@ -22,11 +23,8 @@ use tokio::sync::{mpsc, watch};
 enum CannotStart {
     #[error("{0}")]
     Flags(String),
-    #[error(
-        "no way to reach an API server: {0}. Give --kubeconfig or KUBECONFIG, or run inside a \
-         cluster with a service account"
-    )]
-    KubeConfig(String),
+    #[error(transparent)]
+    Unconnected(#[from] Unconnected),
     #[error("cannot set up the client: {0}")]
     Client(kube::Error),
     #[error(transparent)]
@@ -49,7 +47,6 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
-            eprintln!("sluice-controller: {error}");
             ExitCode::FAILURE
         }
     }
@@ -57,10 +54,11 @@ async fn main() -> ExitCode {
 
 fn log(args: &Args) {
     let client = if args.kloglevel >= 6 { "debug" } else { "warn" };
-    let filter = format!("{},kube={client},tower={client},hyper=warn", args.loglevel);
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = format!("{},kube={client},tower={client},hyper=warn", args.loglevel.directive());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match args.logformat {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
@@ -75,8 +73,9 @@ async fn run(args: Args) -> Result<(), CannotStart> {
              are held with UnsupportedFeature"
         );
     }
-    let (client, default_namespace) = connect(&args).await?;
-    let home = args.namespace.clone().unwrap_or(default_namespace);
+    let connection = args.connection.config().await?;
+    let home = args.namespace.clone().unwrap_or_else(|| connection.default_namespace.clone());
+    let client = Client::try_from(connection).map_err(CannotStart::Client)?;
     let config = Config {
         namespace: args.namespaced.then(|| home.clone()),
         instance_id: args.instance_id.clone(),
@@ -106,26 +105,6 @@ async fn run(args: Args) -> Result<(), CannotStart> {
         .await;
     tracing::info!("the controller has stopped");
     Ok(())
-}
-
-async fn connect(args: &Args) -> Result<(Client, String), CannotStart> {
-    let options = KubeConfigOptions { context: args.context.clone(), ..Default::default() };
-    let config = match &args.kubeconfig {
-        Some(file) => {
-            let at = |e: kube::config::KubeconfigError| {
-                CannotStart::KubeConfig(format!("{}: {e}", file.display()))
-            };
-            let kubeconfig = kube::config::Kubeconfig::read_from(file).map_err(at)?;
-            KubeConfig::from_custom_kubeconfig(kubeconfig, &options).await.map_err(at)?
-        }
-        None => KubeConfig::infer().await.map_err(|e| CannotStart::KubeConfig(e.to_string()))?,
-    };
-    let mut config = config;
-    // Its retries over minutes would outlive a lease; our own come from the queue.
-    config.default_retry = false;
-    let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config).map_err(CannotStart::Client)?;
-    Ok((client, namespace))
 }
 
 /// Who this replica is, unlike any other or earlier one.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::core::Collector as _;
 use prometheus::{
     CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, Opts, Registry, TextEncoder,
@@ -170,6 +171,17 @@ impl Metrics {
         // Errors say that there was no such series.
         let _ = self.0.reconcile.remove_label_values(&[namespace, name]);
         let _ = self.0.reconcile_error.remove_label_values(&[namespace, name]);
+        for family in self.0.events.collect() {
+            for metric in family.get_metric() {
+                let value = |label: &str| {
+                    metric.get_label().iter().find(|l| l.name() == label).map_or("", |l| l.value())
+                };
+                let labels = [value("namespace"), value("name"), value("type"), value("reason")];
+                if labels[..2] == [namespace, name] {
+                    let _ = self.0.events.remove_label_values(&labels);
+                }
+            }
+        }
     }
 
     /// Everything in the text format, `rollouts` as they are now included.

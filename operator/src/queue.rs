@@ -98,6 +98,16 @@ impl Queue {
         pause
     }
 
+    /// A key was taken and there was nothing to be done yet: its failures still count.
+    pub fn put_off(&mut self, key: &Key) {
+        self.finish(key);
+    }
+
+    /// How often the work on a key has failed in a row.
+    pub fn failures(&self, key: &Key) -> u32 {
+        self.failures.get(key).copied().unwrap_or(0)
+    }
+
     fn finish(&mut self, key: &Key) {
         self.running.remove(key);
         if let Some(at) = self.again.remove(key) {

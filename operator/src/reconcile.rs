@@ -27,6 +27,10 @@ pub type Policy = Arc<dyn Fn(&Snapshot) -> Plan + Send + Sync>;
 /// Facts of one generation are fetched this often at most.
 pub(crate) const FACTS_PAUSE: Duration = Duration::from_secs(5);
 
+/// A write that gets no answer is told of in the status once so many passes have failed: after some
+/// ten seconds, which a busy API server may need.
+const TELL_UNANSWERED: u32 = 10;
+
 /// What a pass needs besides its snapshot.
 #[derive(Clone)]
 pub(crate) struct Shell {
@@ -67,6 +71,8 @@ pub(crate) struct Limits {
     pub(crate) counts: bool,
     /// Whether facts may be fetched.
     pub(crate) facts: bool,
+    /// How many passes before this one have failed in a row.
+    pub(crate) failures: u32,
 }
 
 pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limits) -> Report {
@@ -95,8 +101,13 @@ async fn pass(
         return Ok(Wake::At(shell.clock.now() + FACTS_PAUSE));
     }
     if plan.needs.contains(&Need::Templates) {
-        let templates = facts::templates(&shell.client, &snapshot.rollout).await?;
+        let fetched =
+            facts::templates(&shell.client, &snapshot.rollout, &snapshot.replica_sets).await;
         report.fetched_facts = true;
+        let templates = match fetched {
+            Ok(templates) => templates,
+            Err(failure) => return not_known(shell, snapshot, failure, limits, report).await,
+        };
         snapshot.facts.templates = Some(templates);
         plan = (shell.policy)(snapshot);
     }
@@ -109,6 +120,33 @@ async fn pass(
     let result = carry_out(shell, snapshot, plan, limits, &mut writer, report).await;
     report.wrote = writer.wrote;
     result
+}
+
+/// What a decision needs could not be read: the status says so.
+async fn not_known(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    failure: Failure,
+    limits: Limits,
+    report: &mut Report,
+) -> Result<Wake, Failure> {
+    if matches!(failure, Failure::Unanswered(_)) && limits.failures < TELL_UNANSWERED {
+        return Err(failure);
+    }
+    snapshot.failure = Some(planner::Failure {
+        action: "read the pod templates of the ReplicaSets".to_owned(),
+        kind: FailureKind::Other,
+        message: failure.to_string(),
+    });
+    let plan = (shell.policy)(snapshot);
+    if let Some(write) = &plan.status {
+        let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
+        let mut writer = Writer::new(&shell.client, &shell.metrics, &snapshot.rollout, fence);
+        let written = write_status(snapshot, write, &mut writer).await;
+        report.wrote = writer.wrote;
+        written?;
+    }
+    Err(failure)
 }
 
 /// Sends the actions, then the status, then tells what has happened.
@@ -130,7 +168,7 @@ async fn carry_out(
     for action in &plan.actions {
         if let Err(failure) = writer.apply(action).await {
             tell(&told);
-            return refused(shell, snapshot, action, failure, writer).await;
+            return refused(shell, snapshot, action, failure, limits, writer).await;
         }
         tracing::info!(namespace = about.namespace, rollout = about.name, "{}", action.describe());
         told.extend_from_slice(action.told());
@@ -150,20 +188,23 @@ async fn carry_out(
     Ok(plan.wake)
 }
 
-/// An action was refused: the status says so, and nothing else is done (argo-rollouts#4626).
+/// An action was refused: the status says so, and what the refusal leaves possible is done
+/// (argo-rollouts#4626).
 async fn refused(
     shell: &Shell,
     snapshot: &mut Snapshot,
     action: &Action,
     failure: Failure,
+    limits: Limits,
     writer: &mut Writer<'_>,
 ) -> Result<Wake, Failure> {
     let create = matches!(action, Action::CreateReplicaSet { .. });
     let kind = match &failure {
+        Failure::Unanswered(_) if limits.failures < TELL_UNANSWERED => return Err(failure),
+        Failure::Conflict(_) | Failure::NotLeader => return Err(failure),
         Failure::NameTaken(_) => FailureKind::NameTaken,
-        Failure::Refused { .. } if create => FailureKind::Create,
-        Failure::Refused { .. } => FailureKind::Other,
-        Failure::Conflict(_) | Failure::NotLeader | Failure::Unanswered(_) => return Err(failure),
+        Failure::Refused { .. } | Failure::Unanswered(_) if create => FailureKind::Create,
+        Failure::Refused { .. } | Failure::Unanswered(_) => FailureKind::Other,
     };
     let message = match &failure {
         Failure::Refused { message, .. } => message.clone(),
@@ -171,12 +212,19 @@ async fn refused(
     };
     snapshot.failure = Some(planner::Failure { action: action.describe(), kind, message });
     let plan = (shell.policy)(snapshot);
-    if let Some(write) = &plan.status {
-        write_status(snapshot, write, writer).await?;
-        let about = About::from(&*snapshot.rollout);
-        for transition in &plan.transitions {
+    let about = About::from(&*snapshot.rollout);
+    let tell = |told: &[Transition]| {
+        for transition in told {
             shell.events.tell(&about, transition, shell.clock.now());
         }
+    };
+    for action in &plan.actions {
+        writer.apply(action).await?;
+        tell(action.told());
+    }
+    if let Some(write) = &plan.status {
+        write_status(snapshot, write, writer).await?;
+        tell(&plan.transitions);
     }
     Err(failure)
 }

@@ -25,7 +25,7 @@ use crate::reconcile::{FACTS_PAUSE, Limits, Outcome, Policy, Report, Shell, lead
 use crate::watch::{self as watching, Scope};
 use crate::world::record::Observed;
 use crate::world::{Change, Event, ObjectId, PATIENCE, ResourceKind, World, named_services};
-use crate::writer::{path, release_patch, within};
+use crate::writer::{answered, path, release_patch, within};
 
 /// Events that may wait between the watches and the loop.
 const EVENT_BUFFER: usize = 1024;
@@ -146,7 +146,7 @@ enum Finished {
     /// Objects that were fetched because their records lagged behind our writes.
     Confirmed(Vec<Fetched>),
     /// Services of a Rollout that is gone have been let go, or not.
-    Released(Result<Vec<crate::world::Wrote>, Failure>),
+    Released(Result<(), Failure>),
 }
 
 /// An object that was fetched; `None` where it is not there.
@@ -283,7 +283,7 @@ impl Loop {
             let Some(key) = self.queue.pop(now) else { return };
             match self.start(&key, now) {
                 Some(work) => self.work.push(work),
-                None => self.queue.done(&key),
+                None => self.queue.put_off(&key),
             }
         }
     }
@@ -317,6 +317,7 @@ impl Loop {
         let snapshot = Snapshot {
             now: self.shell.clock.now(),
             replica_sets: self.world.replica_sets_of(&record.uid),
+            orphans: self.world.orphans_of(&record),
             services: self.world.services_of(&key.namespace, &key.name, &named),
             facts: Default::default(),
             failure: None,
@@ -328,6 +329,7 @@ impl Loop {
             facts: self.facts_at.get(key).is_none_or(|(generation, at)| {
                 *generation != snapshot.rollout.generation || now >= *at + FACTS_PAUSE
             }),
+            failures: self.queue.failures(key),
         };
         let (shell, key) = (self.shell.clone(), key.clone());
         Some(Box::pin(async move {
@@ -359,12 +361,7 @@ impl Loop {
                 self.queue.add(key.clone(), now);
                 self.queue.done(&key);
             }
-            Finished::Released(Ok(wrote)) => {
-                for wrote in wrote {
-                    self.world.wrote(&key, wrote, now);
-                }
-                self.queue.done(&key);
-            }
+            Finished::Released(Ok(())) => self.queue.done(&key),
             Finished::Released(Err(failure)) => self.retry(&key, &failure, now),
         }
     }
@@ -483,18 +480,17 @@ async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event>, Failure>
         .get(name, &Default::default())
         .map_err(kube::Error::BuildRequest)?;
     let event = match id.kind {
-        ResourceKind::Rollout => {
-            client.request::<Observed<_>>(request).await.map(|o| Event::Rollout(Change::Applied(o)))
-        }
-        ResourceKind::ReplicaSet => client
-            .request::<Observed<_>>(request)
+        ResourceKind::Rollout => answered(client.request::<Observed<_>>(request))
+            .await
+            .map(|o| Event::Rollout(Change::Applied(o))),
+        ResourceKind::ReplicaSet => answered(client.request::<Observed<_>>(request))
             .await
             .map(|o| Event::ReplicaSet(Change::Applied(o))),
-        ResourceKind::Service => {
-            client.request::<Observed<_>>(request).await.map(|o| Event::Service(Change::Applied(o)))
-        }
+        ResourceKind::Service => answered(client.request::<Observed<_>>(request))
+            .await
+            .map(|o| Event::Service(Change::Applied(o))),
     };
-    match event.map_err(Failure::from) {
+    match event {
         Ok(event) => Ok(Some(event)),
         Err(failure) if failure.is_not_found() => Ok(None),
         Err(failure) => Err(failure),
@@ -507,11 +503,11 @@ async fn release(
     shell: &Shell,
     key: &Key,
     actions: Vec<sluice_planner::Action>,
-) -> Result<Vec<crate::world::Wrote>, Failure> {
+) -> Result<(), Failure> {
     let rollout =
         ObjectId { kind: ResourceKind::Rollout, place: (key.namespace.clone(), key.name.clone()) };
     if fetch(&shell.client, &rollout).await?.is_some() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
     for action in actions {
@@ -528,5 +524,5 @@ async fn release(
             within(fence, shell.client.request::<serde_json::Value>(request)).await?;
         }
     }
-    Ok(Vec::new())
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sends what a plan says, and decides nothing: each write conditional on the version that it was
 //! planned on, within the fence of the lease, counted.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::world::{Effect, ObjectId, ResourceKind, Wrote};
 /// The field manager of every write.
 pub const FIELD_MANAGER: &str = "rollouts-controller";
 
-/// How long one write may take, however long the lease lasts.
+/// How long one request may take, however long the lease lasts.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is read of an answer.
@@ -37,7 +38,8 @@ struct AnswerMeta {
     resource_version: String,
     deletion_timestamp: Option<String>,
     owner_references: Vec<AnswerOwner>,
-    annotations: std::collections::BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,6 +89,13 @@ impl<'a> Writer<'a> {
                     },
                 });
                 self.patch_rollout(None, &body).await
+            }
+            Action::AdoptReplicaSet { name, resource_version } => {
+                let owner = sluice_planner::owner_reference(self.rollout);
+                let body = json!({
+                    "metadata": {"resourceVersion": resource_version, "ownerReferences": [owner]},
+                });
+                self.patch(ResourceKind::ReplicaSet, name, resource_version, &body).await
             }
             Action::PatchReplicaSet {
                 name,
@@ -167,15 +176,36 @@ impl<'a> Writer<'a> {
         let ours = owner.is_some_and(|owner| owner.uid == self.rollout.uid);
         let wanted = manifest["metadata"]["annotations"][TEMPLATE_DIGEST].as_str();
         let same = found.annotations.get(TEMPLATE_DIGEST).map(String::as_str) == wanted;
-        if found.deletion_timestamp.is_some() {
-            return Err(Failure::Conflict(format!("ReplicaSet {name} is being deleted")));
+        let wanted = manifest["metadata"]["labels"].as_object();
+        let labelled = wanted
+            .into_iter()
+            .flatten()
+            .all(|(key, value)| found.labels.get(key).map(String::as_str) == value.as_str());
+        if found.owner_references.is_empty() && labelled && found.deletion_timestamp.is_none() {
+            return Err(Failure::Conflict(format!("ReplicaSet {name} has lost its owner")));
         }
-        if ours && same {
-            Ok(found)
-        } else {
-            let whose = if ours { "is of another template" } else { "belongs to something else" };
-            Err(Failure::NameTaken(format!("ReplicaSet {name} exists and {whose}")))
-        }
+        let is = match (ours, same) {
+            _ if found.deletion_timestamp.is_some() => "is being deleted",
+            (true, true) if found.labels.contains_key(HASH_LABEL) => return Ok(found),
+            (true, true) => return self.label(name, &found.resource_version, manifest).await,
+            (true, false) => "is of another template",
+            (false, _) => "belongs to something else",
+        };
+        Err(Failure::NameTaken(format!("ReplicaSet {name} exists and {is}")))
+    }
+
+    /// Somebody has taken the label off by which it is found.
+    async fn label(
+        &self,
+        name: &str,
+        version: &str,
+        manifest: &Value,
+    ) -> Result<AnswerMeta, Failure> {
+        let labels = &manifest["metadata"]["labels"];
+        let body = json!({"metadata": {"resourceVersion": version, "labels": labels}});
+        let kind = ResourceKind::ReplicaSet;
+        let request = self.resource(kind).patch(name, &params(), &Patch::Merge(&body));
+        self.send("Patch", kind, request).await
     }
 
     async fn delete(&mut self, name: &str, uid: &str, version: &str) -> Result<(), Failure> {
@@ -323,6 +353,20 @@ pub async fn within<T>(
     match tokio::time::timeout_at(fence.min(now + WRITE_LIMIT), request).await {
         Ok(answer) => Ok(answer?),
         Err(_) if Instant::now() >= fence => Err(Failure::NotLeader),
+        Err(_) => Err(Failure::Unanswered(format!("no answer within {WRITE_LIMIT:?}"))),
+    }
+}
+
+/// The answer to a request, if it comes in time.
+///
+/// # Errors
+///
+/// As the API server answers.
+pub async fn answered<T>(
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(WRITE_LIMIT, request).await {
+        Ok(answer) => Ok(answer?),
         Err(_) => Err(Failure::Unanswered(format!("no answer within {WRITE_LIMIT:?}"))),
     }
 }

@@ -70,16 +70,21 @@ pub(crate) fn replica_set(blueprint: &Blueprint<'_>) -> Value {
             "namespace": rollout.namespace,
             "labels": labels,
             "annotations": annotations,
-            "ownerReferences": [{
-                "apiVersion": "argoproj.io/v1alpha1",
-                "kind": "Rollout",
-                "name": rollout.name,
-                "uid": rollout.uid,
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }],
+            "ownerReferences": [owner_reference(rollout)],
         },
         "spec": spec,
+    })
+}
+
+/// What makes an object one of this Rollout's.
+pub fn owner_reference(rollout: &RolloutRecord) -> Value {
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": rollout.name,
+        "uid": rollout.uid,
+        "controller": true,
+        "blockOwnerDeletion": true,
     })
 }
 

@@ -25,10 +25,10 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
         Newest::Found(rs) => New::Found(rs),
         Newest::Missing(missing) => New::Missing(missing),
         Newest::TemplatesNeeded => {
+            if let Some(failure) = &s.failure {
+                return refuse::not_known(s, failure);
+            }
             return Plan { needs: [Need::Templates].into(), ..Plan::rest() };
-        }
-        Newest::NameStillHeld(replica_set) => {
-            return Plan { reasons: vec![Reason::NameStillHeld { replica_set }], ..Plan::rest() };
         }
     };
     let release = Release::new(s, canary, digest, new);
@@ -48,7 +48,7 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
 
     // Has it run out of time?
     let aborted;
-    if let Some(cause) = cause_to_abort(&release, &status) {
+    if let Some(cause) = cause_to_abort(&release, &entry, &status) {
         aborted = Entry {
             stage: Stage::Aborted,
             cursor: Cursor::at(0),
@@ -74,10 +74,10 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     let all_steps_done = entry.cursor.index >= release.step_count();
     match entry.stage {
         Stage::Initial => Some("Initial deploy".to_owned()),
-        Stage::Promoting if services::all_on_new(release) => {
+        Stage::Promoting if services::stable_is_on_new(release) => {
             Some("Full promotion requested".to_owned())
         }
-        Stage::Stepping if all_steps_done && services::all_on_new(release) => {
+        Stage::Stepping if all_steps_done && services::stable_is_on_new(release) => {
             Some(format!("Completed all {} canary steps", release.step_count()))
         }
         Stage::Promoting | Stage::Stepping | Stage::Steady | Stage::Aborted => None,
@@ -85,7 +85,13 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
 }
 
 /// The words for an abort by the deadline, where the Rollout wants one.
-fn cause_to_abort(release: &Release<'_>, status: &RolloutStatus) -> Option<String> {
+///
+/// Never of a version that is stable: there is none to go back to (argo-rollouts leaves such a
+/// status behind where pods of a finished release were late).
+fn cause_to_abort(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Option<String> {
+    if entry.stage == Stage::Steady {
+        return None;
+    }
     let progressing = conditions::get(status, kinds::PROGRESSING)?;
     let late = progressing.reason == reasons::TIMED_OUT && release.spec().progress_deadline_abort;
     late.then(|| progressing.message.clone())
@@ -95,8 +101,8 @@ fn actions(release: &Release<'_>, decision: &Decision<'_>) -> (Moves, Switches) 
     // What was promoted is steady from here on.
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let cursor = &decision.entry.cursor;
-    let mut switches = services::switches(release, stage, cursor);
     let mut moves = scale::moves(release, stage, cursor, &services::routed(release));
+    let mut switches = services::switches(release, stage, cursor, &moves.asked);
     moves.actions.append(&mut switches.actions);
     moves.actions.extend(history::deletions(release));
     (moves, switches)
@@ -109,7 +115,7 @@ fn finish(
     moves: Moves,
     mut reasons: Vec<Reason>,
 ) -> Plan {
-    let Moves { mut actions, wake } = moves;
+    let Moves { mut actions, wake, .. } = moves;
     let mut wake = wake.sooner(decision.entry.cursor.wake);
     if let Some(deadline) = status::deadline(release, decision.entry, &status) {
         wake = wake.sooner(Wake::At(deadline.to_chrono()));
@@ -122,12 +128,15 @@ fn finish(
             Reason::Refused { action: failure.action.clone(), message: failure.message.clone() },
         );
     }
-    if release.snapshot.failure.is_some() {
-        actions.clear();
-    }
     status::say_ready(&mut status, release.now, &reasons);
     let transitions = news::transitions(release, decision, &status);
     let urgency = status::urgency(release.status(), &status);
+    // What was decided once and for all is written down before it is acted on: whoever goes on
+    // from here would else have to find the same, of pods that have moved since.
+    let written_first = urgency.is_some() && decision.is_final();
+    if release.snapshot.failure.is_some() || written_first {
+        actions.clear();
+    }
     Plan {
         actions,
         transitions: if urgency.is_some() { transitions } else { Vec::new() },

@@ -3,6 +3,7 @@
 //! Nothing here knows a client, a clock or a log. The shell builds a snapshot, sends the plan's
 //! actions and writes its status; what is decided is decided here.
 
+mod adopt;
 mod annotations;
 mod build;
 mod canary;
@@ -29,6 +30,7 @@ mod support;
 mod transition;
 
 pub use annotations::Annotations;
+pub use build::owner_reference;
 pub use plan::{Action, Plan, StatusWrite, Urgency, Wake};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
@@ -61,6 +63,10 @@ pub fn plan(s: &Snapshot) -> Plan {
     let problems = references::problems(s, canary);
     if !problems.is_empty() {
         return refuse::invalid(s, problems);
+    }
+    let adoptions = adopt::adoptions(s);
+    if !adoptions.is_empty() && s.failure.is_none() {
+        return Plan { actions: adoptions, ..Plan::rest() };
     }
     canary::plan(s, canary)
 }

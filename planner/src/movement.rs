@@ -14,8 +14,10 @@ pub(crate) struct Mover {
     pub(crate) serving: Pods,
     /// Pods that it shall have in the end.
     pub(crate) target: Pods,
-    /// Pods that it keeps at least for now, because something still routes to it.
+    /// Pods that it keeps for now, because something still routes to it.
     pub(crate) keep: Pods,
+    /// Pods of these that it keeps even where no others can come for want of room.
+    pub(crate) least: Pods,
 }
 
 /// The bounds of the motion.
@@ -31,12 +33,41 @@ pub(crate) struct Bounds {
     pub(crate) patient: bool,
 }
 
+impl Bounds {
+    /// Pods that a version keeps as long as a Service selects it, where the others need the room:
+    /// half of what there may be, so that at no moment fewer than about half stand behind the
+    /// Service, before it moves as after. One pod at least, where two have room.
+    pub(crate) fn least_routed(&self) -> Pods {
+        let half = Pods(self.most.0 / 2);
+        let one = if self.most >= Pods(2) { Pods::ONE } else { Pods::ZERO };
+        self.fewest.min(half).max(one)
+    }
+
+    /// Pods of a version that have to serve before a Service moves to it.
+    pub(crate) fn enough_to_route(&self) -> Pods {
+        self.fewest.min(self.most - self.least_routed()).max(Pods::ONE)
+    }
+}
+
 /// What to ask for next, in the same order as given: `older` oldest first, then stable, then new.
 ///
+/// A version that is routed to keeps its pods; where that leaves those that are to come no room, it
+/// gives up as many as it must.
+pub(crate) fn next(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
+    let asked = round(movers, bounds);
+    let still = asked.iter().zip(movers).all(|(ask, mover)| *ask == mover.desired);
+    let lacks_room = movers.iter().any(|m| m.desired < m.target);
+    if !still || !lacks_room {
+        return asked;
+    }
+    let pressed: Vec<Mover> = movers.iter().map(|m| Mover { keep: m.least, ..*m }).collect();
+    round(&pressed, bounds)
+}
+
 /// First up, the stable version before the new one, as far as the room goes. Then pods that serve
 /// nobody are given up, and last pods that serve, as far as the others carry the load: older
 /// versions first, then the stable one, then the new one.
-pub(crate) fn next(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
+fn round(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
     let mut asked: Vec<Pods> = movers.iter().map(|m| m.desired).collect();
     let mut total: Pods = asked.iter().copied().sum();
 
@@ -86,6 +117,7 @@ mod tests {
             serving: Pods(serving),
             target: Pods(target),
             keep: Pods::ZERO,
+            least: Pods::ZERO,
         }
     }
 
@@ -150,12 +182,29 @@ mod tests {
         assert_eq!(asked, [Pods(1), Pods(5)]);
     }
 
+    #[test]
+    fn what_is_still_routed_to_makes_room_where_there_is_none() {
+        let bounds = bounds(3, 2);
+        let routed = |desired: i64| Mover {
+            keep: Pods(desired),
+            least: bounds.least_routed(),
+            ..mover(desired, desired, 0)
+        };
+        assert_eq!(next(&[routed(3), mover(0, 0, 3)], bounds), [Pods(2), Pods(0)]);
+        assert_eq!(next(&[routed(2), mover(0, 0, 3)], bounds), [Pods(2), Pods(1)]);
+        assert_eq!(next(&[routed(2), mover(1, 0, 3)], bounds), [Pods(2), Pods(1)]);
+        assert_eq!(next(&[routed(2), mover(1, 1, 3)], bounds), [Pods(1), Pods(1)]);
+        assert_eq!(next(&[routed(1), mover(2, 2, 3)], bounds), [Pods(1), Pods(2)]);
+        assert_eq!(bounds.enough_to_route(), Pods(2));
+    }
+
     fn any_mover() -> impl Strategy<Value = Mover> {
-        (0i64..20, 0i64..20, 0i64..12, 0i64..2).prop_map(|(desired, serving, target, keep)| Mover {
+        (0i64..20, 0i64..20, 0i64..12, 0i64..3).prop_map(|(desired, serving, target, keep)| Mover {
             desired: Pods(desired),
             serving: Pods(serving.min(desired)),
             target: Pods(target),
             keep: Pods(keep),
+            least: Pods(keep.min(1)),
         })
     }
 
@@ -178,7 +227,7 @@ mod tests {
                 prop_assert!(*a >= Pods::ZERO);
                 // Only ever towards the target, and never below what is kept.
                 if m.target >= m.desired { prop_assert!(*a >= m.desired && *a <= m.target) }
-                else { prop_assert!(*a <= m.desired && *a >= m.target.max(m.keep.min(m.desired))) }
+                else { prop_assert!(*a <= m.desired && *a >= m.target.max(m.least.min(m.desired))) }
             }
         }
 
@@ -198,6 +247,28 @@ mod tests {
                 now = next(&movers, bounds).iter().map(|p| p.0).collect();
             }
             prop_assert_eq!(now, targets.to_vec());
+        }
+
+        /// Whatever room there is: the version that a Service selects and the one that it is to
+        /// select come to where it may move, and neither has stood for much less than half.
+        #[test]
+        fn a_service_can_always_move(
+            from in 0i64..30, replicas in 1i64..30, surge in 0i64..5, slack in 0i64..5,
+            patient: bool,
+        ) {
+            let slack = if surge + slack == 0 { 1 } else { slack };
+            let bounds = Bounds { patient, ..bounds(replicas + surge, (replicas - slack).max(0)) };
+            let mut now = [from, 0];
+            for _ in 0..100 {
+                if now[1] >= bounds.enough_to_route().0 { break }
+                let routed = Mover {
+                    keep: Pods(now[0]), least: bounds.least_routed(), ..mover(now[0], now[0], 0)
+                };
+                let asked = next(&[routed, mover(now[1], now[1], replicas)], bounds);
+                now = [asked[0].0, asked[1].0];
+                prop_assert!(now[0] >= bounds.least_routed().0.min(from));
+            }
+            prop_assert!(now[1] >= bounds.enough_to_route().0);
         }
 
         #[test]

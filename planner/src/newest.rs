@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use sluice_crd::identity::{Extras, TemplateDigest, same_template};
 use sluice_crd::raw::Raw;
 
-use crate::conditions::{self, kinds};
+use crate::conditions::{self, kinds, reasons};
 use crate::snapshot::{FailureKind, ReplicaSetRecord, RolloutRecord, Snapshot};
 
 /// The ReplicaSet of the template that the Rollout asks for.
@@ -18,8 +18,6 @@ pub(crate) enum Newest {
     Missing(Missing),
     /// Only the templates of the existing ones can tell.
     TemplatesNeeded,
-    /// The name that it would have is still held by one that is being deleted.
-    NameStillHeld(String),
 }
 
 /// A ReplicaSet to be created.
@@ -80,6 +78,8 @@ fn settled<'a>(
     let observed = status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
     let unsettled = conditions::is_true(status, kinds::INVALID_SPEC)
         || conditions::is_true(status, kinds::REPLICA_FAILURE)
+        || conditions::get(status, kinds::PROGRESSING)
+            .is_some_and(|c| c.reason == reasons::REPLICA_SET_CREATE_ERROR)
         || conditions::is_held(status);
     if !observed || unsettled || status.current_pod_hash.is_empty() {
         return None;
@@ -112,10 +112,10 @@ fn name_of_new(s: &Snapshot, digest: &TemplateDigest) -> Newest {
     loop {
         let hash = s.settings.identity.pod_template_hash(digest, count);
         let name = format!("{}-{hash}", s.rollout.name);
-        match s.replica_sets.iter().find(|rs| rs.name == name) {
-            None => return Newest::Missing(Missing { name, hash, collision_count: count }),
-            Some(rs) if rs.deleting => return Newest::NameStillHeld(name),
-            Some(_) => count = Some(count.unwrap_or(0).saturating_add(1)),
+        // One that is being deleted holds its name too, and nobody knows for how long.
+        if s.replica_sets.iter().all(|rs| rs.name != name) {
+            return Newest::Missing(Missing { name, hash, collision_count: count });
         }
+        count = Some(count.unwrap_or(0).saturating_add(1));
     }
 }

@@ -57,7 +57,7 @@ pub struct StatusWrite {
 pub enum Urgency {
     /// It records a decision: with this plan.
     Decision,
-    /// It carries counts of pods alone: within a second, together with what else comes up.
+    /// It carries counts of pods alone: within two seconds, together with what else comes up.
     Counts,
 }
 
@@ -102,6 +102,13 @@ pub enum Action {
         annotations: BTreeMap<String, String>,
         /// Told once they are set.
         told: Vec<Transition>,
+    },
+    /// Makes a ReplicaSet that nothing owns one of this Rollout's.
+    AdoptReplicaSet {
+        /// Its name.
+        name: String,
+        /// The version that this was planned on.
+        resource_version: String,
     },
     /// Scales and annotates a ReplicaSet, in one write.
     PatchReplicaSet {
@@ -161,7 +168,9 @@ impl Action {
             | Self::AnnotateRollout { told, .. }
             | Self::PatchReplicaSet { told, .. }
             | Self::SelectPods { told, .. } => told,
-            Self::ReleaseService { .. } | Self::DeleteReplicaSet { .. } => &[],
+            Self::AdoptReplicaSet { .. }
+            | Self::ReleaseService { .. }
+            | Self::DeleteReplicaSet { .. } => &[],
         }
     }
 
@@ -169,6 +178,7 @@ impl Action {
     pub fn describe(&self) -> String {
         match self {
             Self::CreateReplicaSet { name, .. } => format!("create ReplicaSet {name}"),
+            Self::AdoptReplicaSet { name, .. } => format!("adopt ReplicaSet {name}"),
             Self::AnnotateRollout { .. } => "annotate the Rollout with its revision".to_owned(),
             Self::PatchReplicaSet { name, scale: Some((from, to)), .. } => {
                 format!("scale ReplicaSet {name} from {from} to {to}")

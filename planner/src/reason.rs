@@ -97,8 +97,8 @@ pub enum Reason {
     },
     /// The deadline has passed without progress.
     DeadlineExceeded {
-        /// Since when there has been no progress.
-        since: Time,
+        /// When it passed.
+        at: Time,
         /// `spec.progressDeadlineSeconds`.
         seconds: i64,
     },
@@ -129,11 +129,6 @@ pub enum Reason {
         action: String,
         /// What the API server said.
         message: String,
-    },
-    /// A name is still in use.
-    NameStillHeld {
-        /// The ReplicaSet that is being deleted.
-        replica_set: String,
     },
 }
 
@@ -190,7 +185,6 @@ impl Reason {
             Self::Invalid { .. } => "InvalidSpec",
             Self::Held { .. } => "UnsupportedFeature",
             Self::Refused { .. } => "WriteRefused",
-            Self::NameStillHeld { .. } => "NameStillHeld",
         }
     }
 }
@@ -268,8 +262,11 @@ impl fmt::Display for Reason {
                     "; ends with another template, or kubectl argo rollouts retry rollout {rollout}"
                 )
             }
-            Self::DeadlineExceeded { since, seconds } => {
-                write!(f, "no progress since {since}, progressDeadlineSeconds is {seconds}")
+            Self::DeadlineExceeded { at, seconds } => {
+                write!(
+                    f,
+                    "timed out at {at}: no progress for {seconds} s (progressDeadlineSeconds)"
+                )
             }
             Self::ServiceWaits { service, hash, available, needed } => write!(
                 f,
@@ -286,10 +283,6 @@ impl fmt::Display for Reason {
             Self::Refused { action, message } => {
                 write!(f, "could not {action}: {message}; it is tried again")
             }
-            Self::NameStillHeld { replica_set } => write!(
-                f,
-                "ReplicaSet {replica_set} is being deleted; it is created again when it is gone"
-            ),
         }
     }
 }

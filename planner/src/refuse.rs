@@ -8,6 +8,7 @@ use crate::newest::Missing;
 use crate::plan::{Plan, StatusWrite};
 use crate::reason::Reason;
 use crate::release::Release;
+use crate::scale;
 use crate::snapshot::{Failure, FailureKind, Snapshot};
 use crate::status::{observed_generation, phase_and_message, say_ready, urgency};
 use crate::transition::{Transition, reasons as events};
@@ -44,6 +45,13 @@ pub(crate) fn held(s: &Snapshot, path: String) -> Plan {
     status.phase = Some(sluice_crd::rollout::RolloutPhase::Degraded);
     status.message = message;
     finish(s, status, reason, told)
+}
+
+/// What decides cannot be read: told, and nothing is done (the generation counts as not observed).
+pub(crate) fn not_known(s: &Snapshot, failure: &Failure) -> Plan {
+    let reason =
+        Reason::Refused { action: failure.action.clone(), message: failure.message.clone() };
+    finish(s, s.rollout.status.clone(), reason, None)
 }
 
 fn observed(s: &Snapshot) -> RolloutStatus {
@@ -108,5 +116,9 @@ pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Fa
     }
     let reason =
         Reason::Refused { action: failure.action.clone(), message: failure.message.clone() };
-    finish(s, status, reason, told)
+    let mut plan = finish(s, status, reason, told);
+    if failure.kind == FailureKind::Create {
+        plan.actions = scale::without_new(release);
+    }
+    plan
 }

@@ -128,6 +128,18 @@ impl<'a> Release<'a> {
         self.status().stable_rs == self.new.hash()
     }
 
+    /// Whether what is asked for is what it was in the last pass. A ReplicaSet that is being deleted
+    /// is replaced under another name; the template is the same.
+    pub(crate) fn is_current(&self) -> bool {
+        let current = self.status().current_pod_hash.as_str();
+        let dying = || {
+            let mut sets = self.snapshot.replica_sets.iter();
+            let same = |rs: &ReplicaSetRecord| rs.digest().as_ref() == Some(&self.digest);
+            sets.any(|rs| rs.deleting && rs.hash == current && same(rs))
+        };
+        current == self.new.hash() || (!current.is_empty() && dying())
+    }
+
     /// Whether there is no version to fall back to.
     pub(crate) fn is_initial(&self) -> bool {
         !self.is_steady() && self.stable.is_none()
@@ -142,14 +154,30 @@ impl<'a> Release<'a> {
 /// there is no room for them, pods of the other version have to make it.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
-/// When the patience with pods that are to come ends: so long after the last progress. `None`
-/// where nothing was under way before: it begins now.
-pub(crate) fn patience_ends(rollout: &RolloutRecord) -> Option<chrono::DateTime<chrono::Utc>> {
-    let progressing = conditions::get(&rollout.status, kinds::PROGRESSING)?;
-    let under_way = [reasons::REPLICA_SET_UPDATED, reasons::TIMED_OUT];
-    under_way
-        .contains(&progressing.reason.as_str())
-        .then(|| progressing.last_update_time.to_chrono() + PATIENCE)
+/// How long pods that are to come are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Nothing was under way before: it begins now.
+    Begins,
+    /// So long after the last progress.
+    Until(chrono::DateTime<chrono::Utc>),
+    /// Nobody waits: it is paused, aborted, or finished and lacks pods.
+    None,
+}
+
+pub(crate) fn patience(rollout: &RolloutRecord) -> Patience {
+    let Some(progressing) = conditions::get(&rollout.status, kinds::PROGRESSING) else {
+        return Patience::Begins;
+    };
+    match progressing.reason.as_str() {
+        reasons::REPLICA_SET_UPDATED | reasons::TIMED_OUT => {
+            Patience::Until(progressing.last_update_time.to_chrono() + PATIENCE)
+        }
+        reasons::ROLLOUT_PAUSED | reasons::ROLLOUT_ABORTED | reasons::REPLICA_SET_NOT_AVAILABLE => {
+            Patience::None
+        }
+        _ => Patience::Begins,
+    }
 }
 
 /// The new ReplicaSet has the highest number of all; if it has not, it gets the next one.

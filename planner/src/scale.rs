@@ -8,7 +8,7 @@ use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
-use crate::release::{New, Release, patience_ends};
+use crate::release::{New, Patience, Release, patience};
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, split_for};
@@ -84,6 +84,8 @@ fn base(rs: &ReplicaSetRecord) -> Option<Pods> {
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
     pub(crate) actions: Vec<Action>,
+    /// The pods asked for then, by hash.
+    pub(crate) asked: BTreeMap<String, Pods>,
     /// When more may go, if what is waited for has not come until then.
     pub(crate) wake: Wake,
 }
@@ -101,32 +103,40 @@ pub(crate) fn moves(
     let mut movers = Vec::new();
     for rs in &release.older {
         let target = if targets.older_stay { rs.desired } else { Pods::ZERO };
-        movers.push(leaving(rs, target, routed));
+        movers.push(leaving(release, rs, target, routed));
     }
     if let Some(stable) = distinct_stable {
         let mut mover = mover(stable, targets.stable);
-        // While the stable Service selects it, it is not emptied, if there is room for a new pod.
-        if routed.contains(&stable.hash) && release.bounds.most >= Pods(2) {
-            mover.keep = Pods::ONE;
+        // While a Service selects it, it is not emptied, if there is room for a new pod.
+        if routed.contains(&stable.hash) && targets.stable == Pods::ZERO {
+            let service_moves = cursor.index >= release.step_count();
+            let least = release.bounds.least_routed();
+            mover.least = if service_moves { least } else { least.min(Pods::ONE) };
+            mover.keep = mover.least;
         }
         movers.push(mover);
     }
     movers.push(match release.new.record() {
-        Some(rs) if targets.new == Pods::ZERO => leaving(rs, Pods::ZERO, routed),
+        Some(rs) if targets.new == Pods::ZERO => leaving(release, rs, Pods::ZERO, routed),
         Some(rs) => mover(rs, targets.new),
         None => Mover {
             desired: Pods::ZERO,
             serving: Pods::ZERO,
             target: targets.new,
             keep: Pods::ZERO,
+            least: Pods::ZERO,
         },
     });
     // A version that was given up goes as fast as it may; others wait for their successors a while.
-    let patience = patience_ends(release.rollout);
-    let patient = stage != Stage::Aborted && patience.is_none_or(|end| release.snapshot.now < end);
+    let (waits, ends) = match patience(release.rollout) {
+        Patience::Begins => (true, Wake::OnChange),
+        Patience::Until(end) => (release.snapshot.now < end, Wake::At(end)),
+        Patience::None => (false, Wake::OnChange),
+    };
+    let patient = waits && stage != Stage::Aborted;
     let asked = next(&movers, Bounds { patient, ..release.bounds });
     let held_back = asked.iter().zip(&movers).any(|(ask, mover)| *ask > mover.target);
-    let wake = patience.filter(|_| patient && held_back).map_or(Wake::OnChange, Wake::At);
+    let wake = if patient && held_back { ends } else { Wake::OnChange };
 
     let mut out = Vec::new();
     let new_pods = asked.last().copied().unwrap_or(Pods::ZERO);
@@ -150,7 +160,19 @@ pub(crate) fn moves(
         !matches!(action, Action::PatchReplicaSet { scale: Some((from, to)), .. } if to > from)
     });
     out.extend(patches);
-    Moves { actions: out, wake }
+    let all = release.older.iter().chain(distinct_stable).chain(release.new.record());
+    let asked = all.map(|rs| rs.hash.clone()).zip(asked).collect();
+    Moves { actions: out, asked, wake }
+}
+
+/// While the new ReplicaSet cannot be created: the versions that there are follow `spec.replicas`.
+pub(crate) fn without_new(release: &Release<'_>) -> Vec<Action> {
+    let Some(stable) = &release.stable else { return Vec::new() };
+    let mut movers: Vec<Mover> = release.older.iter().map(|rs| mover(rs, rs.desired)).collect();
+    movers.push(mover(stable, frozen(release).stable));
+    let asked = next(&movers, release.bounds);
+    let existing = release.older.iter().chain([stable]).zip(asked);
+    existing.filter_map(|(rs, pods)| patch(release, rs, pods, BTreeMap::new(), None)).collect()
 }
 
 fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
@@ -158,13 +180,28 @@ fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
     // now, they would be taken for the ones that are to come.
     let going = rs.replicas > rs.desired;
     let target = if going { target.min(rs.desired) } else { target };
-    Mover { desired: rs.desired, serving: rs.serving(), target, keep: Pods::ZERO }
+    Mover {
+        desired: rs.desired,
+        serving: rs.serving(),
+        target,
+        keep: Pods::ZERO,
+        least: Pods::ZERO,
+    }
 }
 
-/// One that shall have no pods: it keeps them all until nothing routes to it.
-fn leaving(rs: &ReplicaSetRecord, target: Pods, routed: &BTreeSet<String>) -> Mover {
-    let keep = if routed.contains(&rs.hash) { rs.desired } else { Pods::ZERO };
-    Mover { keep, ..mover(rs, target) }
+/// One that shall have no pods: it keeps them all until nothing routes to it, if there is room.
+fn leaving(
+    release: &Release<'_>,
+    rs: &ReplicaSetRecord,
+    target: Pods,
+    routed: &BTreeSet<String>,
+) -> Mover {
+    let mover = mover(rs, target);
+    if routed.contains(&rs.hash) {
+        Mover { keep: rs.desired, least: release.bounds.least_routed(), ..mover }
+    } else {
+        mover
+    }
 }
 
 fn create(release: &Release<'_>, name: &str, hash: &str, pods: Pods) -> Action {

@@ -1,8 +1,8 @@
 //! Which pods the stable and the canary Service select (spec §2.4), and which ReplicaSets are
 //! therefore not to be drained (I3).
 //!
-//! A Service moves only to a version that can serve; on the way back, after an abort, the canary
-//! Service moves without asking.
+//! A Service moves only to a version that can serve: the stable one to about half of all pods at
+//! least, any to more than it selects now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,22 +27,30 @@ pub(crate) fn routed(release: &Release<'_>) -> BTreeSet<String> {
     named(release).into_iter().filter_map(|(_, s)| s.hash().map(str::to_owned)).collect()
 }
 
-/// Whether every Service of the release selects the new version.
-pub(crate) fn all_on_new(release: &Release<'_>) -> bool {
+/// Whether the stable Service, if there is one, selects the new version.
+pub(crate) fn stable_is_on_new(release: &Release<'_>) -> bool {
     let stable = service(release, &release.canary.stable_service);
     stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
 }
 
 /// What to switch now.
-pub(crate) fn switches(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Switches {
+///
+/// `asked` are the pods that are asked for in this very pass: a version that loses some counts as
+/// without them.
+pub(crate) fn switches(
+    release: &Release<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    asked: &BTreeMap<String, Pods>,
+) -> Switches {
     let mut out = Switches::default();
     if let Some(svc) = service(release, &release.canary.stable_service) {
         let (to, why) = stable_goal(release, stage, cursor);
-        out.switch(release, svc, to, why);
+        out.switch(release, svc, to, why, asked);
     }
     if let Some(svc) = service(release, &release.canary.canary_service) {
         let (to, why) = canary_goal(release, stage, cursor, svc);
-        out.switch(release, svc, to, why);
+        out.switch(release, svc, to, why, asked);
     }
     out.actions.extend(releases(release));
     out
@@ -53,7 +61,7 @@ type Goal<'a> = (Option<&'a ReplicaSetRecord>, Requirement);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Requirement {
-    /// None: any state is better than where it points now.
+    /// None: it stays where it is.
     Nothing,
     /// So many pods.
     Serving(Pods),
@@ -63,17 +71,20 @@ fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> G
     let new = release.new.record().map(AsRef::as_ref);
     let stable = release.stable.as_deref();
     let all_steps_done = cursor.index >= release.step_count();
+    let enough = Requirement::Serving(release.bounds.enough_to_route());
     match stage {
-        Stage::Initial => (new, Requirement::Serving(release.replicas)),
         // What was promoted in this very pass is stable only by its status yet to be written.
-        Stage::Steady => (new, Requirement::Serving(Pods::ONE)),
-        Stage::Stepping | Stage::Promoting if all_steps_done => {
-            (new, Requirement::Serving(release.bounds.fewest.max(Pods::ONE)))
-        }
-        Stage::Stepping | Stage::Promoting | Stage::Aborted => {
-            (stable, Requirement::Serving(Pods::ONE))
-        }
+        Stage::Initial | Stage::Steady => (new, enough),
+        Stage::Stepping | Stage::Promoting if all_steps_done => (new, enough),
+        // No room for two: where the only pod is the new version's, there the Service has to be.
+        Stage::Stepping if only_new(release, cursor) => (new, enough),
+        Stage::Stepping | Stage::Promoting | Stage::Aborted => (stable, enough),
     }
+}
+
+fn only_new(release: &Release<'_>, cursor: &Cursor) -> bool {
+    let split = split_for(release, cursor.weight(release));
+    release.bounds.most < Pods(2) && split.stable == Pods::ZERO && split.canary > Pods::ZERO
 }
 
 fn canary_goal<'a>(
@@ -85,9 +96,11 @@ fn canary_goal<'a>(
     let new = release.new.record().map(AsRef::as_ref);
     let stable = release.stable.as_deref();
     match stage {
-        Stage::Initial => (new, Requirement::Serving(release.replicas)),
-        Stage::Steady => (new, Requirement::Serving(Pods::ONE)),
-        Stage::Aborted => (stable, Requirement::Nothing),
+        Stage::Initial | Stage::Steady => {
+            (new, Requirement::Serving(release.bounds.enough_to_route()))
+        }
+        // Away from what was given up, as soon as anything else serves.
+        Stage::Aborted => (stable, Requirement::Serving(Pods::ONE)),
         Stage::Stepping | Stage::Promoting => {
             let wanted = split_for(release, cursor.weight(release)).canary > Pods::ZERO;
             let serves = new.is_some_and(|rs| rs.serving() > Pods::ZERO);
@@ -110,6 +123,7 @@ impl Switches {
         service: &ServiceRecord,
         to: Option<&ReplicaSetRecord>,
         requirement: Requirement,
+        asked: &BTreeMap<String, Pods>,
     ) {
         let Some(to) = to else { return };
         let adopted = service.managed_by.as_deref() == Some(release.rollout.name.as_str());
@@ -117,15 +131,21 @@ impl Switches {
             return;
         }
         let selected = service.hash() == Some(to.hash.as_str());
+        let serving = to.serving().min(asked.get(&to.hash).copied().unwrap_or(to.desired));
         if let (Requirement::Serving(least), false) = (requirement, selected) {
-            // A Service that is taken over selects all versions' pods: it narrows to a whole one.
-            let least = if adopted { least } else { least.max(to.desired) };
+            let least = match standing(release, service) {
+                // A Service without a hash selects all versions' pods: it narrows to a whole one.
+                Standing::All => least.max(to.desired).max(release.replicas),
+                // However few they are, they are more than now.
+                Standing::Version(now) if now < serving => Pods::ONE,
+                Standing::Version(_) => least,
+            };
             let nobody_to_serve = release.replicas == Pods::ZERO;
-            if to.serving() < least && !nobody_to_serve {
+            if serving < least && !nobody_to_serve {
                 self.waiting.push(Reason::ServiceWaits {
                     service: service.name.clone(),
                     hash: to.hash.clone(),
-                    available: to.serving(),
+                    available: serving,
                     needed: least,
                 });
                 return;
@@ -156,6 +176,21 @@ impl Switches {
             told,
         });
     }
+}
+
+/// What a Service selects now.
+enum Standing {
+    /// The pods of every version.
+    All,
+    /// One version, so many pods of which serve.
+    Version(Pods),
+}
+
+fn standing(release: &Release<'_>, service: &ServiceRecord) -> Standing {
+    let Some(hash) = service.hash() else { return Standing::All };
+    let versions = release.new.record().into_iter().chain(&release.stable).chain(&release.older);
+    let selected = versions.into_iter().find(|rs| rs.hash == hash);
+    Standing::Version(selected.map_or(Pods::ZERO, |rs| rs.serving()))
 }
 
 /// Services that carry the mark of this Rollout and that it no longer names.

@@ -21,11 +21,14 @@ pub struct Snapshot {
     pub rollout: Arc<RolloutRecord>,
     /// Its ReplicaSets, by owner uid, in the order of their names.
     pub replica_sets: Vec<Arc<ReplicaSetRecord>>,
+    /// ReplicaSets without an owner that its selector matches, in the order of their names.
+    pub orphans: Vec<Arc<ReplicaSetRecord>>,
     /// The Services that it names or that are marked as managed by it, by name.
     pub services: BTreeMap<String, Arc<ServiceRecord>>,
     /// What the shell fetched because an earlier plan asked for it.
     pub facts: Facts,
-    /// Why the last apply stopped, if it did. A plan made with it holds status and transitions only.
+    /// Why the last apply stopped, if it did. A plan made with it tells of that, and acts only as
+    /// far as the refusal leaves it possible.
     pub failure: Option<Failure>,
     /// The switches of the controller.
     pub settings: Settings,

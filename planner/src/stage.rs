@@ -1,5 +1,6 @@
 //! Where a release stands: one value, derived from the status once, at the start of a decision.
 
+use crate::conditions::{self, kinds, reasons};
 use crate::release::Release;
 use crate::steps::Cursor;
 
@@ -35,9 +36,12 @@ pub(crate) struct Entry {
 
 pub(crate) fn enter(release: &Release<'_>, step_hash: &str) -> Entry {
     let status = release.status();
-    let new_template = status.current_pod_hash != release.new.hash();
+    let new_template = !release.is_current();
     let reset = new_template || status.current_step_hash != step_hash;
-    let aborted = status.abort && !reset;
+    // While its ReplicaSet could not be created, a template counts as not seen; its abort does not.
+    let unmade = conditions::get(status, kinds::PROGRESSING)
+        .is_some_and(|c| c.reason == reasons::REPLICA_SET_CREATE_ERROR);
+    let aborted = status.abort && (!reset || (unmade && status.aborted_at.is_none()));
     // Both asked for: the abort wins, unless it was dealt with before the promotion was asked for
     // (upstream forgets an abort that comes after, #4461).
     let promoting = status.promote_full && !reset && (!aborted || status.aborted_at.is_some());

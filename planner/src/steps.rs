@@ -159,7 +159,10 @@ pub(crate) fn reached(release: &Release<'_>, weight: Weight) -> bool {
         let held = target == Pods::ZERO && routed.contains(&rs.hash);
         held || rs.desired.max(rs.replicas) <= target
     };
-    release.new.available() >= split.canary
+    // The pods that it keeps for that have taken the room of as many others.
+    let kept = stable.filter(|rs| split.stable == Pods::ZERO && gone(rs, split.stable));
+    let room = release.bounds.most - kept.map_or(Pods::ZERO, |rs| rs.desired);
+    release.new.available() >= split.canary.min(room)
         && new.is_none_or(|rs| gone(rs, split.canary))
         && stable.map_or(Pods::ZERO, |rs| rs.desired) >= split.stable
         && stable.is_none_or(|rs| gone(rs, split.stable))

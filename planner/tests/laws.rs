@@ -201,6 +201,7 @@ fn snapshot(world: &World) -> Snapshot {
         (name.to_owned(), Arc::new(record))
     };
     Snapshot {
+        orphans: Vec::new(),
         now: now(),
         rollout: Arc::new(RolloutRecord {
             namespace: "shop".to_owned(),

@@ -11,6 +11,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kube::core::{Selector, SelectorExt};
 use sluice_planner::{ReplicaSetRecord, RolloutRecord, ServiceRecord};
 use tokio::time::Instant;
 
@@ -57,6 +58,8 @@ pub struct World {
     services: Table<PlacedService>,
     places_by_uid: BTreeMap<String, Place>,
     owned: BTreeMap<String, BTreeSet<Place>>,
+    /// ReplicaSets without an owner.
+    orphans: BTreeSet<Place>,
     /// Service -> the Rollouts that name it.
     namers: BTreeMap<Place, BTreeSet<String>>,
     /// Rollout -> the Services that carry its mark.
@@ -167,6 +170,23 @@ impl World {
         places.filter_map(|p| self.replica_sets.get(p)).map(|rs| Arc::clone(&rs.record)).collect()
     }
 
+    /// The ReplicaSets without an owner that a Rollout's selector matches, in the order of names.
+    pub fn orphans_of(&self, rollout: &RolloutRecord) -> Vec<Arc<ReplicaSetRecord>> {
+        let selector = rollout.spec.selector.clone().unwrap_or_default();
+        // One that matches everything or cannot be understood is refused by validation.
+        let Ok(selector) = Selector::try_from(selector) else { return Vec::new() };
+        if selector.selects_all() {
+            return Vec::new();
+        }
+        let from = (rollout.namespace.clone(), String::new());
+        let nearby = self.orphans.range(from..).take_while(|place| place.0 == rollout.namespace);
+        nearby
+            .filter_map(|place| self.replica_sets.get(place))
+            .filter(|rs| rs.orphaned.as_ref().is_some_and(|labels| selector.matches(labels)))
+            .map(|rs| Arc::clone(&rs.record))
+            .collect()
+    }
+
     /// The Services that a Rollout names or that carry its mark, by name.
     pub fn services_of(
         &self,
@@ -271,7 +291,14 @@ impl World {
     ) {
         let Changed { place, before, .. } = changed;
         let before = before.and_then(|entry| entry.record.ok()).and_then(|rs| rs.owner);
-        let after = self.replica_sets.get(&place).and_then(|rs| rs.owner.clone());
+        let after = self.replica_sets.get(&place);
+        if after.is_some_and(|rs| rs.orphaned.is_some()) {
+            affected.extend(self.neighbours(&place.0));
+            self.orphans.insert(place.clone());
+        } else {
+            self.orphans.remove(&place);
+        }
+        let after = after.and_then(|rs| rs.owner.clone());
         if let Some(owner) = before.filter(|owner| Some(owner) != after.as_ref()) {
             affected.extend(self.key_of_uid(&owner));
             take_out(&mut self.owned, owner, &place);
@@ -299,6 +326,13 @@ impl World {
         for rollout in self.namers.get(&place).into_iter().flatten() {
             affected.insert(Key::rollout(namespace, rollout));
         }
+    }
+
+    /// The Rollouts of a namespace.
+    fn neighbours(&self, namespace: &str) -> Vec<Key> {
+        let all = self.rollouts.entries().map(|(place, _)| place);
+        let near = all.filter(|place| place.0 == namespace);
+        near.map(|(namespace, name)| Key::rollout(namespace, name)).collect()
     }
 
     fn key_of_uid(&self, uid: &str) -> Option<Key> {

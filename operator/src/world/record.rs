@@ -198,6 +198,8 @@ pub struct OwnedReplicaSet {
     pub namespace: String,
     /// The uid of its controlling owner, if it has one.
     pub owner: Option<String>,
+    /// Its labels, where it has no owner at all: whose selector they match may adopt it.
+    pub orphaned: Option<BTreeMap<String, String>>,
     /// The record.
     pub record: Arc<ReplicaSetRecord>,
 }
@@ -216,6 +218,13 @@ pub struct ReplicaSetWire {
 struct ReplicaSetSpec {
     replicas: Option<i32>,
     min_ready_seconds: i32,
+    selector: ReplicaSetSelector,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ReplicaSetSelector {
+    match_labels: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -246,15 +255,20 @@ impl Record for OwnedReplicaSet {
         &wire.metadata
     }
 
-    fn decode(wire: ReplicaSetWire) -> Result<Self, String> {
+    fn decode(mut wire: ReplicaSetWire) -> Result<Self, String> {
         let mut meta = wire.metadata;
+        // What its pods carry: of the two, the selector is the one that nobody can change.
+        let selector = &mut wire.spec.selector.match_labels;
+        let hash = selector.remove(HASH_LABEL).or_else(|| meta.labels.get(HASH_LABEL).cloned());
         let failing = |c: &ReplicaSetCondition| c.r#type == "ReplicaFailure" && c.status == "True";
+        let is_orphan = meta.owner_references.is_empty();
         Ok(Self {
+            orphaned: is_orphan.then(|| std::mem::take(&mut meta.labels)),
             owner: meta.owner_references.iter().find(|o| o.controller).map(|o| o.uid.clone()),
             record: Arc::new(ReplicaSetRecord {
                 annotations: meta.annotations(),
                 deleting: meta.deleting(),
-                hash: meta.labels.remove(HASH_LABEL).unwrap_or_default(),
+                hash: hash.unwrap_or_default(),
                 name: meta.name,
                 uid: meta.uid,
                 resource_version: meta.resource_version,

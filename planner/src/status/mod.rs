@@ -32,6 +32,16 @@ pub(crate) struct Decision<'a> {
     pub(crate) abort_cause: Option<String>,
 }
 
+impl Decision<'_> {
+    /// Whether it was decided by how things stand at this instant: a step that is over, a version
+    /// that is whole, a deadline.
+    pub(crate) fn is_final(&self) -> bool {
+        !self.entry.cursor.completed.is_empty()
+            || self.promoted.is_some()
+            || self.abort_cause.is_some()
+    }
+}
+
 /// The new status, apart from what the reasons say (`Ready` and its like).
 pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> RolloutStatus {
     let entry = decision.entry;
@@ -177,7 +187,7 @@ fn decisions(status: &RolloutStatus) -> RolloutStatus {
     status.conditions.retain(|c| c.r#type != kinds::AVAILABLE);
     for condition in &mut status.conditions {
         condition.last_update_time = epoch;
-        if condition.r#type == kinds::READY || condition.r#type == kinds::RECONCILING {
+        if [kinds::READY, kinds::RECONCILING, kinds::STALLED].contains(&condition.r#type.as_str()) {
             condition.message.clear();
             condition.reason.clear();
         }

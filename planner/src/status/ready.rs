@@ -48,9 +48,7 @@ pub(crate) fn stage_reasons(
         && c.reason == reasons::TIMED_OUT
     {
         out.push(Reason::DeadlineExceeded {
-            since: conditions::get(release.status(), kinds::PROGRESSING)
-                .filter(|before| before.reason != reasons::TIMED_OUT)
-                .map_or(c.last_transition_time, |before| before.last_update_time),
+            at: c.last_transition_time,
             seconds: release.spec().progress_deadline_seconds_or_default(),
         });
     }
@@ -158,14 +156,15 @@ fn moving(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Vec<R
             moves(Role::Stable, stable, stable_target);
         }
     }
+    older.extend(release.snapshot.replica_sets.iter().filter(|rs| rs.deleting));
     older.sort_by(|a, b| a.name.cmp(&b.name));
     for rs in older {
         moves(Role::Older, rs, Pods::ZERO);
     }
-    if let Some(new) = release.new.record() {
-        if new.desired > new_target {
-            moves(Role::New, new, new_target);
-        }
+    if let Some(new) = release.new.record()
+        && new.desired > new_target
+    {
+        moves(Role::New, new, new_target);
     }
     out
 }

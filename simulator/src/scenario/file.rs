@@ -83,7 +83,7 @@ pub enum Step {
     /// `kubectl argo rollouts pause`.
     Pause(String),
     /// Deletes an object.
-    Delete(Target),
+    Delete(Delete),
     /// From now on the pods of one revision are like this.
     Pods(PodsStep),
     /// The controller stops, starts, or stops and starts with other options.
@@ -113,7 +113,7 @@ pub enum Step {
 pub struct PatchStep {
     /// The object's kind.
     pub kind: String,
-    /// Its name, as in [`Target`].
+    /// Its name, as in [`Delete`].
     pub name: String,
     /// The subresource, if not the object itself.
     #[serde(default)]
@@ -122,13 +122,30 @@ pub struct PatchStep {
     pub merge: Value,
 }
 
-/// An object.
+/// An object to be deleted.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Target {
+#[serde(deny_unknown_fields)]
+pub struct Delete {
     /// Its kind.
     pub kind: String,
     /// Its name. A ReplicaSet may be named by Rollout and revision: `web#2`.
     pub name: String,
+    /// What becomes of the objects that it owns.
+    #[serde(default)]
+    pub cascade: Cascade,
+}
+
+/// As `kubectl delete --cascade` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cascade {
+    /// They are deleted afterwards.
+    #[default]
+    Background,
+    /// They are deleted before.
+    Foreground,
+    /// They stay, without an owner.
+    Orphan,
 }
 
 /// Another image.

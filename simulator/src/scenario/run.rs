@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use super::backend::{Backend, ControllerUnderTest, Running, Write, tally};
 use super::expect::{ToldEvent, differences};
-use super::file::{ControllerStep, Expect, PodsStep, Scenario, SetImage, Stays, Step, read_yaml};
+use super::file::{
+    Cascade, ControllerStep, Expect, PodsStep, Scenario, SetImage, Stays, Step, read_yaml,
+};
 use super::mirror::{Mirror, Seen};
 use super::promises::{Breach, Watchman};
 use super::resources::{path, plural_of};
@@ -230,7 +232,7 @@ impl Runner<'_> {
             Step::Pause(name) => self.verb(name, |_| Ok(verbs::pause())).await,
             Step::Delete(target) => {
                 let name = self.resolved(&target.kind, &target.name);
-                self.delete(&target.kind, &name).await
+                self.delete(&target.kind, &name, target.cascade).await
             }
             Step::Pods(pods) => self.pods(pods).await,
             Step::Controller(step) => self.controller(step).await,
@@ -401,25 +403,34 @@ impl Runner<'_> {
         self.patch("Rollout", &set.rollout, None, &merge).await
     }
 
+    /// Waits for the pods that are to be changed.
     async fn pods(&mut self, step: &PodsStep) -> Result<(), String> {
-        self.drain();
-        let name =
-            self.mirror.resolve("ReplicaSet", &format!("{}#{}", step.rollout, step.revision));
-        let rs = self.mirror.get("ReplicaSet", &name);
-        let rs = rs.ok_or_else(|| format!("there is no revision {}", step.revision))?;
-        let pods: Vec<String> = self
-            .mirror
-            .pods_of(rs)
-            .into_iter()
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
-            .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
-            .take(step.count.unwrap_or(usize::MAX))
-            .collect();
+        let end = Instant::now() + WITHIN;
+        let mut pods = self.pods_of_revision(step);
+        while pods.len() < step.count.unwrap_or(1) {
+            let Ok(Some(seen)) = tokio::time::timeout_at(end, self.changes.recv()).await else {
+                return Err(format!("revision {} has {} pods", step.revision, pods.len()));
+            };
+            self.take(&seen);
+            pods = self.pods_of_revision(step);
+        }
+        pods.truncate(step.count.unwrap_or(usize::MAX));
         let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
         for pod in pods {
             self.patch("Pod", &pod, None, &merge).await?;
         }
         Ok(())
+    }
+
+    fn pods_of_revision(&mut self, step: &PodsStep) -> Vec<String> {
+        self.drain();
+        let revision = format!("{}#{}", step.rollout, step.revision);
+        let name = self.mirror.resolve("ReplicaSet", &revision);
+        let sets = self.mirror.get("ReplicaSet", &name).into_iter();
+        let pods = sets.flat_map(|rs| self.mirror.pods_of(rs));
+        pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
+            .collect()
     }
 
     async fn apply(&self, mut object: Value) -> Result<(), String> {
@@ -455,8 +466,13 @@ impl Runner<'_> {
         self.send(request).await.map(drop)
     }
 
-    async fn delete(&self, kind: &str, name: &str) -> Result<(), String> {
-        let request = self.resource(kind)?.delete(name, &DeleteParams::background());
+    async fn delete(&self, kind: &str, name: &str, cascade: Cascade) -> Result<(), String> {
+        let params = match cascade {
+            Cascade::Background => DeleteParams::background(),
+            Cascade::Foreground => DeleteParams::foreground(),
+            Cascade::Orphan => DeleteParams::orphan(),
+        };
+        let request = self.resource(kind)?.delete(name, &params);
         self.send(request).await.map(drop)
     }
 

@@ -6,20 +6,22 @@ use serde_json::Value;
 use super::{Breach, available, desired, hash, name, named_services, selected_hash};
 use crate::scenario::mirror::{Mirror, Seen};
 
+/// The annotation that names the Rollout that manages a Service.
+const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
+
 /// I2: looks at a Service whose hash changes.
 pub(super) fn capacity(mirror: &Mirror, before: Option<&Value>, seen: &Seen) -> Option<Breach> {
     let to = selected_hash(&seen.object).filter(|_| !seen.deleted)?;
     if before.and_then(selected_hash) == Some(to) {
         return None;
     }
-    let rollout = mirror.all("Rollout").find(|rollout| {
-        named_services(rollout).iter().any(|(_, service)| *service == name(&seen.object))
-    })?;
+    let mark = &seen.object["metadata"]["annotations"][MANAGED_BY];
+    let rollout = mirror.all("Rollout").find(|rollout| rollout["metadata"]["name"] == *mark)?;
     if rollout["spec"]["replicas"] == 0 || rollout["status"]["abort"] == true {
         return None;
     }
-    let sets = mirror.replica_sets_of(rollout);
-    let serves = sets.iter().find(|rs| hash(rs) == to).map_or(0, |rs| available(rs));
+    let serves: i64 =
+        mirror.all("ReplicaSet").filter(|rs| hash(rs) == to).map(|rs| available(rs)).sum();
     (serves == 0).then(|| Breach {
         promise: "I2",
         what: format!("Service {} selects {to}, of which no pod serves", name(&seen.object)),
