@@ -43,6 +43,8 @@ pub enum Verb {
     Pause(Names),
     /// Say what a Rollout waits for, since when, what ends the wait, and what you can do
     Why(Name),
+    /// Watch a good and a bad release, on an API server and an operator in this process
+    Playground(Playground),
     /// Print the version
     Version(Version),
 }
@@ -166,6 +168,16 @@ pub struct Name {
     pub no_color: bool,
 }
 
+/// `playground`.
+#[derive(Debug, clap::Args)]
+pub struct Playground {
+    /// No colours; they are used on a terminal only, and not with NO_COLOR or TERM=dumb
+    #[arg(long = "no-color", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", default_value_t = false, action = ArgAction::Set,
+          hide_possible_values = true)]
+    pub no_color: bool,
+}
+
 /// `version`.
 #[derive(Debug, clap::Args)]
 pub struct Version {
@@ -181,6 +193,7 @@ impl Verb {
         match self {
             Self::Get(Get::Rollout(get)) => get.no_color,
             Self::Why(why) => why.no_color,
+            Self::Playground(playground) => playground.no_color,
             Self::List(_)
             | Self::Status(_)
             | Self::Promote(_)

@@ -135,6 +135,9 @@ pub enum Failure {
         /// How many were named.
         count: usize,
     },
+    /// The playground ended otherwise than it should.
+    #[error(transparent)]
+    Playground(#[from] crate::playground::Problem),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),

@@ -79,10 +79,10 @@ pub struct KubeFlags {
           default_missing_value = "true", action = ArgAction::Set, hide_possible_values = true,
           value_name = "BOOL")]
     pub disable_compression: Option<bool>,
-    /// Accepted without effect: there is no log
+    /// Accepted without effect but on the playground: there is no other log
     #[arg(short = 'v', long = "kloglevel", global = true, value_name = "LEVEL")]
     pub kloglevel: Option<i32>,
-    /// Accepted without effect: there is no log
+    /// Accepted without effect but on the playground: there is no other log
     #[arg(long, global = true, value_name = "LEVEL")]
     pub loglevel: Option<String>,
 }

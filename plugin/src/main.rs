@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use futures::FutureExt;
-use kubectl_argo_rollouts::args::Args;
+use kubectl_argo_rollouts::args::{Args, Verb};
 use kubectl_argo_rollouts::error::Failure;
 use kubectl_argo_rollouts::output::Output;
 use kubectl_argo_rollouts::session::Session;
@@ -32,6 +32,9 @@ async fn main() -> ExitCode {
         variable("NO_COLOR").as_deref(),
         variable("TERM").as_deref(),
     );
+    if matches!(args.verb, Verb::Playground(_)) {
+        log(&args, variable("RUST_LOG"));
+    }
     let mut output = Output::plain(&mut out, &mut err).shown(is_terminal, palette);
     let connect = async || Session::connect(&args.kube).await;
     match verbs::run(&args.verb, connect, &mut output, &interrupted()).await {
@@ -43,6 +46,27 @@ async fn main() -> ExitCode {
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "Error: {failure}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The log of the playground's operator, on standard error; none unless it is asked for.
+fn log(args: &Args, variable: Option<String>) {
+    let verbosity = match args.kube.kloglevel.unwrap_or(0) {
+        ..=0 => None,
+        1..=5 => Some("info".to_owned()),
+        6.. => Some("debug".to_owned()),
+    };
+    let Some(filter) = variable.or_else(|| args.kube.loglevel.clone()).or(verbosity) else {
+        return;
+    };
+    match tracing_subscriber::EnvFilter::try_new(&filter) {
+        Ok(filter) => {
+            let log = tracing_subscriber::fmt().with_env_filter(filter);
+            log.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).init();
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "Warning: no log, \"{filter}\": {error}");
         }
     }
 }

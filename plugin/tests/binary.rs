@@ -37,7 +37,18 @@ fn help_names_every_verb_and_what_has_no_effect() {
     let ran = run("--help", home.path());
     assert_eq!((ran.status.code(), text(&ran.stderr).as_str()), (Some(0), ""));
     let help = text(&ran.stdout);
-    for verb in ["get", "list", "status", "promote", "abort", "retry", "pause", "why", "version"] {
+    for verb in [
+        "get",
+        "list",
+        "status",
+        "promote",
+        "abort",
+        "retry",
+        "pause",
+        "why",
+        "playground",
+        "version",
+    ] {
         assert!(
             help.lines().any(|line| line.trim_start().starts_with(&format!("{verb} "))),
             "{verb}"

@@ -21,7 +21,7 @@ use crate::state::{Objects, State, WriteSeen};
 use crate::status_error::StatusError;
 use crate::store::Key;
 use crate::transport::Connection;
-use crate::workloads;
+use crate::workloads::{self, Crash};
 
 /// The namespaces that every cluster starts with.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -152,6 +152,12 @@ impl Cluster {
         if controllers.is_none() {
             *controllers = Some(tokio::spawn(workloads::run(Arc::downgrade(&self.shared))));
         }
+    }
+
+    /// Containers of this image crash from now on, in this way. What an annotation of the pod says
+    /// goes before.
+    pub fn crash_image(&self, image: &str, crash: Crash) {
+        self.shared.lock().crashes.insert(image.to_owned(), crash);
     }
 
     /// The audit log: all requests of a user in the order in which they took effect.

@@ -15,8 +15,8 @@ use crate::random::Random;
 use crate::store::watch::Watches;
 use crate::store::{Change, Key, Store, owner_uids};
 use crate::transport::Connection;
-use crate::workloads::PodMemory;
 use crate::workloads::queue::{Work, WorkQueue};
+use crate::workloads::{Crash, PodMemory};
 
 /// A write that has just changed something, as observers see it.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub(crate) struct State {
     /// Pods that have been given a node.
     pub(crate) assigned: u64,
     pub(crate) pods: BTreeMap<String, PodMemory>,
+    /// Images whose containers crash, and how.
+    pub(crate) crashes: BTreeMap<String, Crash>,
     /// Namespaces that have held pods without a controller.
     pub(crate) orphan_pods: BTreeSet<String>,
     pub(crate) termination: Random,
@@ -119,6 +121,7 @@ impl State {
             addresses: 0,
             assigned: 0,
             pods: BTreeMap::new(),
+            crashes: BTreeMap::new(),
             orphan_pods: BTreeSet::new(),
             termination: Random::stream(options.seed, "termination"),
             options,

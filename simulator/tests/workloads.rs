@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
 use serde_json::json;
+use sluice_simulator::Crash;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -63,6 +64,31 @@ async fn scaling_down_takes_the_pods_that_are_not_ready() {
     sets(&client).patch_scale("web", &PatchParams::default(), &Patch::Merge(scale)).await.unwrap();
     eventually("gone", || cluster.objects("", "pods").len() == 3).await;
     assert_eq!(ready_pods(&cluster), 3, "the crashed one went");
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_of_an_image_crash_as_told() {
+    let cluster = cluster(2);
+    let client = cluster.client("tester");
+    let crash = Crash { exit_code: 78, message: "no such table".to_owned() };
+    cluster.crash_image("shop/web:2", crash);
+    create_set(&client, &replica_set("old", 1, "shop/web:1")).await;
+    create_set(&client, &replica_set("new", 1, "shop/web:2")).await;
+    eventually("one is ready, one has crashed", || {
+        let pods = cluster.objects("", "pods");
+        ready_pods(&cluster) == 1
+            && pods.iter().any(|pod| pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+    })
+    .await;
+    let statuses = cluster.objects("", "pods").into_iter().map(|mut pod| {
+        let status = pod["status"]["containerStatuses"][0].take();
+        (status["image"].clone(), status["lastState"].clone())
+    });
+    let last: std::collections::BTreeMap<_, _> =
+        statuses.map(|(image, last)| (image.to_string(), last)).collect();
+    assert_eq!(last["\"shop/web:1\""], json!({}));
+    let ended = &last["\"shop/web:2\""]["terminated"];
+    assert_eq!((&ended["exitCode"], &ended["message"]), (&json!(78), &json!("no such table")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::output::Output;
 use crate::session::Session;
 
-pub(super) async fn promote(
+pub(crate) async fn promote(
     session: &Session,
     args: &args::Promote,
     output: &mut Output<'_>,

@@ -1,6 +1,6 @@
 //! The verbs: one module each. They read, print through [`Output`] and say how it went.
 
-mod change;
+pub(crate) mod change;
 mod get;
 mod list;
 mod status;
@@ -15,6 +15,7 @@ use futures::future::{BoxFuture, Shared};
 use crate::args::{Get, List, Retry, Verb};
 use crate::error::Failure;
 use crate::output::Output;
+use crate::playground::{self, Setting};
 use crate::session::Session;
 
 /// Resolves when somebody presses Ctrl-C.
@@ -36,8 +37,11 @@ pub async fn run(
     output: &mut Output<'_>,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    if let Verb::Version(args) = verb {
-        return Ok(output.lines(&version::lines(args.short))?);
+    // These two need no cluster.
+    match verb {
+        Verb::Version(args) => return Ok(output.lines(&version::lines(args.short))?),
+        Verb::Playground(_) => return playground::run(Setting::real(), output, stop).await,
+        _ => {}
     }
     let session = connect().await?;
     match verb {
@@ -49,7 +53,7 @@ pub async fn run(
         Verb::Retry(Retry::Rollout(args)) => change::retry(&session, &args.names, output).await,
         Verb::Pause(args) => change::pause(&session, &args.names, output).await,
         Verb::Why(args) => why::why(&session, args, output).await,
-        Verb::Version(_) => Ok(()),
+        Verb::Playground(_) | Verb::Version(_) => Ok(()),
     }
 }
 

@@ -18,6 +18,6 @@ pub use file::{
 };
 pub use in_memory::{Dying, InMemory};
 pub use mirror::Seen;
-pub use promises::Breach;
+pub use promises::{Breach, Onlooker, PROMISES};
 pub use resources::{path, plural_of};
 pub use run::{Care, Outcome, run};

@@ -9,7 +9,7 @@ mod ranking;
 mod replica_set;
 
 pub(crate) use pod::PodMemory;
-pub use pod::{BEHAVIOR_ANNOTATION, READY_AFTER_ANNOTATION};
+pub use pod::{BEHAVIOR_ANNOTATION, Crash, READY_AFTER_ANNOTATION};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;

@@ -22,6 +22,21 @@ pub const READY_AFTER_ANNOTATION: &str = "sluice.test/ready-after";
 /// The scheduler that is simulated; pods of others wait for theirs.
 const SCHEDULER: &str = "default-scheduler";
 
+/// How a container ends that crashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crash {
+    /// Its exit code.
+    pub exit_code: i32,
+    /// Its last words; may be empty.
+    pub message: String,
+}
+
+impl Default for Crash {
+    fn default() -> Crash {
+        Crash { exit_code: 1, message: String::new() }
+    }
+}
+
 /// What is remembered of a pod beyond its object, whose timestamps are whole seconds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PodMemory {
@@ -39,20 +54,24 @@ enum Behavior {
 }
 
 impl Behavior {
-    fn of(pod: &Value) -> Behavior {
+    fn of(state: &State, pod: &Value) -> Behavior {
         match pod["metadata"]["annotations"][BEHAVIOR_ANNOTATION].as_str() {
             Some("never-ready") => Behavior::NeverReady,
             Some("crash") => Behavior::Crash,
             Some("image-missing") => Behavior::ImageMissing,
             Some(_) => Behavior::Ready,
-            None => Behavior::by_image(pod),
+            None => Behavior::by_image(state, pod),
         }
     }
 
-    fn by_image(pod: &Value) -> Behavior {
+    fn by_image(state: &State, pod: &Value) -> Behavior {
         let containers = pod["spec"]["containers"].as_array();
         for container in containers.into_iter().flatten() {
-            let tag = tag(container["image"].as_str().unwrap_or_default());
+            let image = container["image"].as_str().unwrap_or_default();
+            if state.crashes.contains_key(image) {
+                return Behavior::Crash;
+            }
+            let tag = tag(image);
             for (word, behavior) in [
                 ("crash", Behavior::Crash),
                 ("never-ready", Behavior::NeverReady),
@@ -78,7 +97,7 @@ pub(super) fn sync(state: &mut State, key: &Key) {
     if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
         return;
     }
-    let behavior = Behavior::of(&pod);
+    let behavior = Behavior::of(state, &pod);
     let placed = pod["spec"]["nodeName"].as_str().is_some_and(|node| !node.is_empty());
     if !placed && pod["spec"]["schedulerName"] != SCHEDULER {
         return;
@@ -98,7 +117,7 @@ pub(super) fn sync(state: &mut State, key: &Key) {
     if !placed {
         assign(state, &mut object);
     }
-    object["status"] = status(&object, behavior, ready, state.now());
+    object["status"] = status(state, &object, behavior, ready);
     if object != *pod {
         state.write_internal(&pods(), key, Subresource::Status, Some(object));
     }
@@ -130,13 +149,14 @@ fn assign(state: &mut State, pod: &mut Value) {
     pod["status"]["startTime"] = rfc3339(state.now()).into();
 }
 
-fn status(pod: &Value, behavior: Behavior, ready: bool, now: DateTime<Utc>) -> Value {
+fn status(state: &State, pod: &Value, behavior: Behavior, ready: bool) -> Value {
+    let now = state.now();
     let mut status = pod["status"].as_object().cloned().unwrap_or_default();
     let phase = if behavior == Behavior::ImageMissing { "Pending" } else { "Running" };
     status.insert("phase".into(), phase.into());
     let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let statuses: Vec<Value> =
-        containers.iter().map(|c| container_status(pod, c, behavior, ready, now)).collect();
+        containers.iter().map(|c| container_status(state, pod, c, behavior, ready)).collect();
     status.insert("containerStatuses".into(), statuses.into());
 
     let names: Vec<&str> = containers.iter().filter_map(|c| c["name"].as_str()).collect();
@@ -168,16 +188,23 @@ fn status(pod: &Value, behavior: Behavior, ready: bool, now: DateTime<Utc>) -> V
 }
 
 fn container_status(
+    state: &State,
     pod: &Value,
     container: &Value,
     behavior: Behavior,
     ready: bool,
-    now: DateTime<Utc>,
 ) -> Value {
+    let now = state.now();
     let statuses = pod["status"]["containerStatuses"].as_array();
     let old = statuses.into_iter().flatten().find(|old| old["name"] == container["name"]);
     let restarts = old.and_then(|old| old["restartCount"].as_i64()).unwrap_or(0);
     let image = container["image"].as_str().unwrap_or_default();
+    let ended = old.map(|old| &old["lastState"]).filter(|last| !last["terminated"].is_null());
+    let last = match ended {
+        Some(ended) => ended.clone(),
+        None if behavior == Behavior::Crash => end(state.crashes.get(image), now),
+        None => json!({}),
+    };
     let (state, restarts) = match behavior {
         Behavior::Ready | Behavior::NeverReady => {
             let running = old.map(|old| &old["state"]["running"]).filter(|run| !run.is_null());
@@ -202,9 +229,21 @@ fn container_status(
         "ready": ready,
         "started": matches!(behavior, Behavior::Ready | Behavior::NeverReady),
         "restartCount": restarts,
-        "lastState": {},
+        "lastState": last,
         "state": state,
     })
+}
+
+/// The last state of a container that has crashed.
+fn end(crash: Option<&Crash>, now: DateTime<Utc>) -> Value {
+    let Crash { exit_code, message } = crash.cloned().unwrap_or_default();
+    let at = rfc3339(now);
+    let mut ended =
+        json!({"exitCode": exit_code, "reason": "Error", "startedAt": at, "finishedAt": at});
+    if !message.is_empty() {
+        ended["message"] = message.into();
+    }
+    json!({"terminated": ended})
 }
 
 /// The kubelet's part of a deletion: some time later the pod is gone for good.

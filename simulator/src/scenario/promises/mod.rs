@@ -31,6 +31,52 @@ impl fmt::Display for Breach {
     }
 }
 
+/// The promises that are watched: their numbers, and what they say in short.
+pub const PROMISES: [(&str, &str); 7] = [
+    ("I1", "no scaling leaves too few pods"),
+    ("I2", "no Service selects a version without pods"),
+    ("I3", "no version is emptied while selected"),
+    ("I6", "an abort leads back to stable"),
+    ("I7", "an aborted version gains no pods"),
+    ("I8", "nothing goes back and forth"),
+    ("I16", "stable changes by promotion only"),
+];
+
+/// Watches the promises from outside, change by change, for who runs no scenario.
+#[derive(Debug, Default)]
+pub struct Onlooker {
+    mirror: Mirror,
+    watchman: Watchman,
+    changes: usize,
+}
+
+impl Onlooker {
+    /// Looks at a change; in the order of the cluster's versions.
+    pub fn look(&mut self, seen: &Seen) {
+        if seen.object["kind"] == "Event" {
+            return;
+        }
+        self.changes += 1;
+        let before = self.mirror.take(seen);
+        self.watchman.look(&self.mirror, before.as_ref(), seen);
+    }
+
+    /// Looks at the cluster when all has come to rest.
+    pub fn at_rest(&mut self) {
+        self.watchman.at_rest(&self.mirror);
+    }
+
+    /// How many changes were looked at.
+    pub fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// What was broken so far.
+    pub fn breaches(&self) -> &[Breach] {
+        self.watchman.breaches()
+    }
+}
+
 /// Watches the promises over one scenario.
 #[derive(Debug, Default)]
 pub(super) struct Watchman {
