@@ -159,7 +159,8 @@ impl Backend for OnControlPlane {
     }
 
     fn settle(&self) -> Duration {
-        Duration::from_millis(2500)
+        // Past the two seconds in which counts may wait, and pods that are going.
+        Duration::from_secs(4)
     }
 }
 

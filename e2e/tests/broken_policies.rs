@@ -149,16 +149,16 @@ fn i7_raising_an_aborted_version_is_caught() {
 #[test]
 fn i8_going_back_and_forth_is_caught() {
     let turn = AtomicU64::new(0);
-    let outcome = with_policy("pause-forms", move |s, mut plan| {
+    let outcome = with_policy("skip-before-a-timed-pause", move |s, mut plan| {
         let status = &s.rollout.status;
         let paused = !status.pause_conditions.is_empty();
         let stable = s.replica_sets.iter().find(|rs| paused && rs.hash == status.stable_rs);
         if let Some(rs) = stable
-            && turn.load(Ordering::Relaxed) < 6
+            && turn.load(Ordering::Relaxed) < 12
         {
             // One pod more, one pod less, as it comes.
-            let up = turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
-            let to = if up { rs.desired + Pods::ONE } else { rs.desired - Pods::ONE };
+            turn.fetch_add(1, Ordering::Relaxed);
+            let to = if rs.desired > Pods(3) { Pods(3) } else { Pods(4) };
             plan.actions = vec![Action::PatchReplicaSet {
                 name: rs.name.clone(),
                 resource_version: rs.resource_version.clone(),

@@ -89,11 +89,11 @@ impl EventSender {
                     continue;
                 }
             };
-            if let Err(failure) = answered(self.client.request::<Value>(request)).await {
-                if !failure.is_already_exists() {
-                    let reason = event["reason"].as_str().unwrap_or_default();
-                    tracing::debug!(%failure, reason, "an event was not sent");
-                }
+            if let Err(failure) = answered(self.client.request::<Value>(request)).await
+                && !failure.is_already_exists()
+            {
+                let reason = event["reason"].as_str().unwrap_or_default();
+                tracing::debug!(%failure, reason, "an event was not sent");
             }
         }
     }

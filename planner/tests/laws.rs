@@ -1,6 +1,8 @@
 //! What holds for every snapshot, however it came about: clients, crashes and other controllers
 //! leave states behind that no scenario thinks of.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

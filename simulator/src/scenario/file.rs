@@ -75,6 +75,7 @@ pub enum Step {
     /// `kubectl argo rollouts promote --full`.
     PromoteFull(String),
     /// Skips the current step as Argo CD's action does.
+    #[allow(clippy::enum_variant_names, reason = "the name of the verb")]
     SkipCurrentStep(String),
     /// `kubectl argo rollouts abort`.
     Abort(String),

@@ -164,7 +164,7 @@ fn serving(rs: &Value) -> i64 {
 }
 
 /// The Services of a Rollout by role: the field of the canary strategy that names them.
-fn named_services<'a>(rollout: &'a Value) -> Vec<(&'static str, &'a str)> {
+fn named_services(rollout: &Value) -> Vec<(&'static str, &str)> {
     let canary = &rollout["spec"]["strategy"]["canary"];
     ["stableService", "canaryService"]
         .into_iter()

@@ -20,8 +20,7 @@ pub(super) fn capacity(mirror: &Mirror, before: Option<&Value>, seen: &Seen) -> 
     if rollout["spec"]["replicas"] == 0 || rollout["status"]["abort"] == true {
         return None;
     }
-    let serves: i64 =
-        mirror.all("ReplicaSet").filter(|rs| hash(rs) == to).map(|rs| available(rs)).sum();
+    let serves: i64 = mirror.all("ReplicaSet").filter(|rs| hash(rs) == to).map(available).sum();
     (serves == 0).then(|| Breach {
         promise: "I2",
         what: format!("Service {} selects {to}, of which no pod serves", name(&seen.object)),
