@@ -11,7 +11,7 @@ use crate::quantity::Pods;
 use crate::release::{New, Patience, Release, patience};
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
-use crate::steps::{Cursor, split_for};
+use crate::steps::{Cursor, kept_by_stable, split_for};
 use crate::transition::{Transition, reasons};
 
 /// The targets of the three roles.
@@ -110,8 +110,11 @@ pub(crate) fn moves(
         // While a Service selects it, it is not emptied, if there is room for a new pod.
         if routed.contains(&stable.hash) && targets.stable == Pods::ZERO {
             let service_moves = cursor.index >= release.step_count();
-            let least = release.bounds.least_routed();
-            mover.least = if service_moves { least } else { least.min(Pods::ONE) };
+            mover.least = if service_moves {
+                release.bounds.least_routed()
+            } else {
+                kept_by_stable(release, stable, targets.stable)
+            };
             mover.keep = mover.least;
         }
         movers.push(mover);

@@ -159,14 +159,23 @@ pub(crate) fn reached(release: &Release<'_>, weight: Weight) -> bool {
         let held = target == Pods::ZERO && routed.contains(&rs.hash);
         held || rs.desired.max(rs.replicas) <= target
     };
-    // The pods that it keeps for that have taken the room of as many others.
-    let kept = stable.filter(|rs| split.stable == Pods::ZERO && gone(rs, split.stable));
-    let room = release.bounds.most - kept.map_or(Pods::ZERO, |rs| rs.desired);
-    release.new.available() >= split.canary.min(room)
+    let kept = stable.map_or(Pods::ZERO, |rs| kept_by_stable(release, rs, split.stable));
+    // The pod that it keeps for that has taken the room of another.
+    release.new.available() >= split.canary.min(release.bounds.most - kept)
         && new.is_none_or(|rs| gone(rs, split.canary))
         && stable.map_or(Pods::ZERO, |rs| rs.desired) >= split.stable
-        && stable.is_none_or(|rs| gone(rs, split.stable))
+        && stable.is_none_or(|rs| rs.desired.max(rs.replicas) <= split.stable.max(kept))
         && release.older.iter().all(|rs| gone(rs, Pods::ZERO) && rs.available == Pods::ZERO)
+}
+
+/// The pods that the stable version keeps where its share is none: one, as long as a Service selects
+/// it and there is room for two versions.
+pub(crate) fn kept_by_stable(release: &Release<'_>, rs: &ReplicaSetRecord, target: Pods) -> Pods {
+    if target == Pods::ZERO && services::routed(release).contains(&rs.hash) {
+        release.bounds.least_routed().min(Pods::ONE)
+    } else {
+        Pods::ZERO
+    }
 }
 
 /// A step in words, as events have it: `setWeight: 20`, `pause: 5s`.
