@@ -195,25 +195,32 @@ impl Elector {
 
 /// Gives the lease back on the way out, so that the next replica need not wait for it to expire.
 pub async fn release(client: &Client, terms: &Terms) {
+    // A renewal that was under way when we were stopped may come in between.
+    for _ in 0..3 {
+        match try_release(client, terms).await {
+            Ok(()) => return,
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => {
+                tracing::debug!(%error, "the lease was not given back; it expires by itself");
+                return;
+            }
+        }
+    }
+}
+
+async fn try_release(client: &Client, terms: &Terms) -> Result<(), kube::Error> {
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", terms.namespace);
     let request = Request::new(path);
-    let attempt = async {
-        let get =
-            request.get(&terms.name, &Default::default()).map_err(kube::Error::BuildRequest)?;
-        let mut lease: Value = client.request(get).await?;
-        if lease["spec"]["holderIdentity"].as_str() != Some(terms.identity.as_str()) {
-            return Ok(());
-        }
-        lease["spec"]["holderIdentity"] = Value::from("");
-        lease["spec"]["leaseDurationSeconds"] = Value::from(1);
-        let body = lease.to_string().into_bytes();
-        let put = request
-            .replace(&terms.name, &PostParams::default(), body)
-            .map_err(kube::Error::BuildRequest)?;
-        client.request::<Value>(put).await.map(drop)
-    };
-    let result: Result<(), kube::Error> = attempt.await;
-    if let Err(error) = result {
-        tracing::debug!(%error, "the lease was not given back; it expires by itself");
+    let get = request.get(&terms.name, &Default::default()).map_err(kube::Error::BuildRequest)?;
+    let mut lease: Value = client.request(get).await?;
+    if lease["spec"]["holderIdentity"].as_str() != Some(terms.identity.as_str()) {
+        return Ok(());
     }
+    lease["spec"]["holderIdentity"] = Value::from("");
+    lease["spec"]["leaseDurationSeconds"] = Value::from(1);
+    let body = lease.to_string().into_bytes();
+    let put = request
+        .replace(&terms.name, &PostParams::default(), body)
+        .map_err(kube::Error::BuildRequest)?;
+    client.request::<Value>(put).await.map(drop)
 }

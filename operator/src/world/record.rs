@@ -157,6 +157,15 @@ pub struct RolloutWire {
     status: Value,
 }
 
+/// A part of an object; an error names the field by its path.
+fn decoded<T: DeserializeOwned>(part: &str, value: Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let path = if path == "." { String::new() } else { format!(".{path}") };
+        format!("{part}{path}: {}", error.inner())
+    })
+}
+
 fn empty() -> Value {
     Value::Object(serde_json::Map::new())
 }
@@ -174,8 +183,8 @@ impl Record for Arc<RolloutRecord> {
 
     fn decode(wire: RolloutWire) -> Result<Self, String> {
         let mut meta = wire.metadata;
-        let spec = serde_json::from_value(wire.spec).map_err(|e| format!("spec: {e}"))?;
-        let status = serde_json::from_value(wire.status).map_err(|e| format!("status: {e}"))?;
+        let spec = decoded("spec", wire.spec)?;
+        let status = decoded("status", wire.status)?;
         Ok(Arc::new(RolloutRecord {
             annotations: meta.annotations(),
             deleting: meta.deleting(),

@@ -113,7 +113,7 @@ fn one_object_that_cannot_be_understood_is_set_apart() {
     world.take(Event::Rollout(Change::Listed(observed(rollout("good", 2, &canary())))), now);
     let entry = world.rollout(NAMESPACE, "bad").unwrap();
     let error = entry.record.as_ref().unwrap_err();
-    assert!(error.starts_with("spec: ") && error.contains("many"), "{error}");
+    assert!(error.starts_with("spec.replicas: ") && error.contains("many"), "{error}");
     assert!(world.rollout(NAMESPACE, "good").unwrap().record.is_ok());
     // Mended, it is like any other.
     world.take(Event::Rollout(Change::Applied(observed(rollout("bad", 3, &canary())))), now);
