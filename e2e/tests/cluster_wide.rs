@@ -252,10 +252,10 @@ async fn all_namespaces_are_served_and_what_is_broken_stops_nobody_else() {
     cluster.kubectl.namespace(other).quietly(&patch, "").unwrap();
     cluster.plane.apply_crds(&crds_folder()).await.unwrap();
     let all_broken = [
-        (one, "many", "spec: "),
-        (one, "words", "spec: "),
+        (one, "many", "spec.replicas: "),
+        (one, "words", "spec.strategy.canary.steps: "),
         (other, "empty", "spec: "),
-        (other, "past", "status: "),
+        (other, "past", "status.currentStepIndex: "),
     ];
     let version = |namespace: &str, name: &str| {
         cluster.get(namespace, &format!("ro/{name}"))["metadata"]["resourceVersion"].clone()
