@@ -1,0 +1,187 @@
+//! What this build lacks is held: every field of the API is either done or named here.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sluice_planner::{Plan, RolloutRecord, Settings, Snapshot, plan};
+
+/// Fields whose features are there, or that matter only together with one that is held.
+const DONE: [(&str, &[&str]); 3] = [
+    (
+        "spec",
+        &[
+            "analysis",
+            "minReadySeconds",
+            "paused",
+            "progressDeadlineAbort",
+            "progressDeadlineSeconds",
+            "replicas",
+            "revisionHistoryLimit",
+            "selector",
+            "strategy",
+            "template",
+        ],
+    ),
+    (
+        "spec.strategy.canary",
+        &[
+            "abortScaleDownDelaySeconds",
+            "canaryService",
+            "maxSurge",
+            "maxUnavailable",
+            "scaleDownDelayRevisionLimit",
+            "scaleDownDelaySeconds",
+            "stableService",
+            "steps",
+        ],
+    ),
+    ("spec.strategy.canary.steps[0]", &["pause", "setWeight"]),
+];
+
+/// Fields that are held, with a value that passes validation.
+fn held() -> Vec<(&'static str, &'static str, Value)> {
+    let canary = "spec.strategy.canary";
+    let step = "spec.strategy.canary.steps[0]";
+    let metadata = json!({"labels": {"role": "x"}});
+    let analysis = json!({"templates": [{"templateName": "success"}]});
+    vec![
+        (
+            "spec",
+            "workloadRef",
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}),
+        ),
+        ("spec", "rollbackWindow", json!({"revisions": 3})),
+        ("spec", "restartAt", json!("2026-11-21T08:00:00Z")),
+        (canary, "trafficRouting", Value::Null),
+        (canary, "analysis", analysis.clone()),
+        (canary, "antiAffinity", json!({"requiredDuringSchedulingIgnoredDuringExecution": {}})),
+        (canary, "canaryMetadata", metadata.clone()),
+        (canary, "stableMetadata", metadata),
+        (canary, "dynamicStableScale", json!(true)),
+        (canary, "pingPong", json!({"pingService": "ping", "pongService": "pong"})),
+        (canary, "minPodsPerReplicaSet", json!(2)),
+        (canary, "replicaProgressThreshold", json!({"type": "Percent", "value": 90})),
+        (
+            step,
+            "experiment",
+            json!({"templates": [{"name": "a", "specRef": "canary"}], "duration": "1h"}),
+        ),
+        (step, "analysis", analysis),
+        (step, "setCanaryScale", json!({"replicas": 1})),
+        (step, "setHeaderRoute", json!({"name": "x"})),
+        (step, "setMirrorRoute", json!({"name": "x"})),
+        (step, "plugin", json!({"name": "org/step"})),
+    ]
+}
+
+/// Fields that are valid beside a router only, and held with it.
+const OF_ROUTERS: [&str; 6] = [
+    "trafficRouting",
+    "dynamicStableScale",
+    "pingPong",
+    "setCanaryScale",
+    "setHeaderRoute",
+    "setMirrorRoute",
+];
+
+fn routed(canary: &mut Value) {
+    canary["trafficRouting"] = json!({
+        "plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "web"}},
+        "managedRoutes": [{"name": "x"}],
+    });
+    if canary.get("pingPong").is_none() {
+        canary["canaryService"] = json!("web-canary");
+        canary["stableService"] = json!("web-stable");
+    }
+}
+
+fn planned(spec: Value) -> Plan {
+    plan(&Snapshot {
+        now: "2026-11-21T08:00:00Z".parse().unwrap(),
+        rollout: Arc::new(RolloutRecord {
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+            uid: "uid".to_owned(),
+            resource_version: "1".to_owned(),
+            generation: 1,
+            created: None,
+            deleting: false,
+            annotations: Default::default(),
+            spec: Arc::new(serde_json::from_value(spec).unwrap()),
+            status: Default::default(),
+        }),
+        replica_sets: Vec::new(),
+        orphans: Vec::new(),
+        services: Default::default(),
+        facts: Default::default(),
+        failure: None,
+        settings: Settings::default(),
+    })
+}
+
+fn spec(strategy: Value) -> Value {
+    json!({
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "shop/web:1"}]},
+        },
+        "strategy": strategy,
+    })
+}
+
+fn assert_held(spec: Value, path: &str) {
+    let plan = planned(spec);
+    let status = plan.status.unwrap().status;
+    assert_eq!(status.message, format!("UnsupportedFeature: {path}"));
+    assert!(plan.actions.is_empty(), "{path}: {:?}", plan.actions);
+}
+
+#[test]
+fn each_feature_that_is_not_there_is_held_by_its_path() {
+    for (place, field, value) in held() {
+        let mut spec = spec(json!({"canary": {"steps": [{}]}}));
+        let canary = &mut spec["strategy"]["canary"];
+        match place {
+            "spec" => spec[field] = value,
+            "spec.strategy.canary" => canary[field] = value,
+            _ => canary["steps"][0][field] = value,
+        }
+        if field == "workloadRef" {
+            spec.as_object_mut().unwrap().remove("template");
+        }
+        // A step that does nothing is invalid, and so would hide what is looked for.
+        if !place.ends_with("[0]") {
+            spec["strategy"]["canary"]["steps"] = json!([{"setWeight": 20}]);
+        }
+        if OF_ROUTERS.contains(&field) {
+            routed(&mut spec["strategy"]["canary"]);
+            assert_held(spec, "spec.strategy.canary.trafficRouting");
+        } else {
+            assert_held(spec, &format!("{place}.{field}"));
+        }
+    }
+    let blue_green = json!({"blueGreen": {"activeService": "web"}});
+    assert_held(spec(blue_green), "spec.strategy.blueGreen");
+}
+
+#[test]
+fn no_field_of_the_definition_is_neither_done_nor_held() {
+    let crd = include_str!("../../manifests/crds/rollout-crd.yaml");
+    let crd: Value = serde_yaml_ng::from_str(crd).unwrap();
+    let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let canary = &spec["properties"]["strategy"]["properties"]["canary"];
+    let step = &canary["properties"]["steps"]["items"];
+    for ((place, done), schema) in DONE.into_iter().zip([spec, canary, step]) {
+        let defined: BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let held = held();
+        let held = held.iter().filter(|(at, ..)| *at == place).map(|(_, field, _)| *field);
+        let known: BTreeSet<&str> = done.iter().copied().chain(held).collect();
+        assert_eq!(defined, known, "{place}");
+    }
+}
