@@ -159,8 +159,8 @@ impl Backend for OnControlPlane {
     }
 
     fn settle(&self) -> Duration {
-        // Past the two seconds in which counts may wait, and pods that are going.
-        Duration::from_secs(4)
+        // Past the time that counts may wait, and pods that are going.
+        Duration::from_secs(9)
     }
 }
 

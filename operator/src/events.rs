@@ -5,6 +5,7 @@
 //! queue and the newest beyond it are dropped, counted.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures::StreamExt as _;
 use kube::Client;
 use kube::core::params::PostParams;
 use kube::core::request::Request;
@@ -21,6 +22,9 @@ pub const COMPONENT: &str = "rollouts-controller";
 
 /// Events that may wait to be sent: some hundred Rollouts that all move at once.
 const QUEUE_LENGTH: usize = 16_384;
+
+/// Events that are on the way at once.
+const AT_ONCE: usize = 4;
 
 /// The object that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,16 +50,24 @@ impl From<&RolloutRecord> for About {
     }
 }
 
+/// A transition that waits to be sent: put into words only then, since many may wait.
+#[derive(Debug)]
+struct Told {
+    about: About,
+    transition: Transition,
+    at: DateTime<Utc>,
+}
+
 /// Where transitions go.
 #[derive(Clone, Debug)]
 pub struct EventSink {
-    queue: mpsc::Sender<(String, Value)>,
+    queue: mpsc::Sender<Told>,
     metrics: Metrics,
 }
 
 /// Sends what the sink takes in.
 pub struct EventSender {
-    queue: mpsc::Receiver<(String, Value)>,
+    queue: mpsc::Receiver<Told>,
     client: Client,
 }
 
@@ -69,33 +81,39 @@ impl EventSink {
     /// Tells of a transition.
     pub fn tell(&self, about: &About, transition: &Transition, now: DateTime<Utc>) {
         self.metrics.event(about, transition);
-        let event = event(about, transition, now);
-        if self.queue.try_send((about.namespace.clone(), event)).is_err() {
+        let told = Told { about: about.clone(), transition: transition.clone(), at: now };
+        if self.queue.try_send(told).is_err() {
             self.metrics.event_dropped();
         }
     }
 }
 
 impl EventSender {
-    /// Sends events in order, until every sink is gone.
-    pub async fn run(mut self) {
-        while let Some((namespace, event)) = self.queue.recv().await {
-            let path = format!("/api/v1/namespaces/{namespace}/events");
-            let body = event.to_string().into_bytes();
-            let request = match Request::new(path).create(&PostParams::default(), body) {
-                Ok(request) => request,
-                Err(error) => {
-                    tracing::warn!(%error, "an event could not be put into words");
-                    continue;
-                }
-            };
-            if let Err(failure) = answered(self.client.request::<Value>(request)).await
-                && !failure.is_already_exists()
-            {
-                let reason = event["reason"].as_str().unwrap_or_default();
-                tracing::debug!(%failure, reason, "an event was not sent");
-            }
+    /// Sends events in order, a few at a time, until every sink is gone.
+    pub async fn run(self) {
+        let Self { queue, client } = self;
+        let told = futures::stream::unfold(queue, |mut queue| async {
+            queue.recv().await.map(|told| (told, queue))
+        });
+        told.map(|told| send(&client, told)).buffered(AT_ONCE).for_each(|()| async {}).await;
+    }
+}
+
+async fn send(client: &Client, told: Told) {
+    let path = format!("/api/v1/namespaces/{}/events", told.about.namespace);
+    let body = event(&told.about, &told.transition, told.at).to_string().into_bytes();
+    let request = match Request::new(path).create(&PostParams::default(), body) {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::warn!(%error, "an event could not be put into words");
+            return;
         }
+    };
+    if let Err(failure) = answered(client.request::<Value>(request)).await
+        && !failure.is_already_exists()
+    {
+        let reason = told.transition.reason;
+        tracing::debug!(%failure, reason, "an event was not sent");
     }
 }
 

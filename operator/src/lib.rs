@@ -5,6 +5,7 @@ pub mod args;
 pub mod clock;
 pub mod config;
 pub mod connection;
+mod counts;
 pub mod events;
 mod facts;
 pub mod failure;

@@ -47,10 +47,21 @@ pub(crate) struct Shell {
 pub(crate) struct Report {
     pub(crate) wrote: Vec<Wrote>,
     pub(crate) outcome: Outcome,
-    /// A status that carries counts alone was held back.
-    pub(crate) counts_held_back: bool,
+    /// What became of a status that carries counts alone.
+    pub(crate) counts: CountsFate,
     /// Facts were fetched for this generation.
     pub(crate) fetched_facts: bool,
+}
+
+/// What became of a status that carries counts alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CountsFate {
+    /// There was none.
+    None,
+    /// It waits, to be written together with what comes.
+    HeldBack,
+    /// It was written.
+    Written,
 }
 
 /// What follows from a pass.
@@ -79,7 +90,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
     let mut report = Report {
         wrote: Vec::new(),
         outcome: Outcome::Done(Wake::OnChange),
-        counts_held_back: false,
+        counts: CountsFate::None,
         fetched_facts: false,
     };
     report.outcome = match pass(&shell, &mut snapshot, limits, &mut report).await {
@@ -175,11 +186,14 @@ async fn carry_out(
     }
     if let Some(write) = &plan.status {
         if write.urgency == Urgency::Counts && !limits.counts {
-            report.counts_held_back = true;
+            report.counts = CountsFate::HeldBack;
         } else {
             if let Err(failure) = write_status(snapshot, write, writer).await {
                 tell(&told);
                 return Err(failure);
+            }
+            if write.urgency == Urgency::Counts {
+                report.counts = CountsFate::Written;
             }
             told.extend(plan.transitions);
         }

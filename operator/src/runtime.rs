@@ -15,13 +15,16 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::counts::Counts;
 use crate::events::{self, About};
 use crate::failure::Failure;
 use crate::key::Key;
 use crate::leader::{self, Elector, Fence};
 use crate::metrics::{Metrics, Sample};
 use crate::queue::Queue;
-use crate::reconcile::{FACTS_PAUSE, Limits, Outcome, Policy, Report, Shell, leads, reconcile};
+use crate::reconcile::{
+    CountsFate, FACTS_PAUSE, Limits, Outcome, Policy, Report, Shell, leads, reconcile,
+};
 use crate::watch::{self as watching, Scope};
 use crate::world::record::Observed;
 use crate::world::{Change, Event, ObjectId, PATIENCE, ResourceKind, World, named_services};
@@ -29,8 +32,6 @@ use crate::writer::{answered, path, release_patch, within};
 
 /// Events that may wait between the watches and the loop.
 const EVENT_BUFFER: usize = 1024;
-/// A status that carries counts alone is written this long after the counts changed.
-const COUNTS_PAUSE: Duration = Duration::from_secs(2);
 /// How long work in flight may take to end when the controller is stopped.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// How long series of an object that is gone are still served (spec §1.15).
@@ -161,7 +162,7 @@ struct Loop {
     events: mpsc::Receiver<Event>,
     questions: mpsc::Receiver<Question>,
     work: FuturesUnordered<Work>,
-    counts_since: BTreeMap<Key, Instant>,
+    counts: Counts,
     facts_at: BTreeMap<Key, (i64, Instant)>,
     quarantine_told: BTreeMap<Key, String>,
     forget_at: BTreeMap<Key, Instant>,
@@ -185,7 +186,7 @@ impl Loop {
             events,
             questions,
             work: FuturesUnordered::new(),
-            counts_since: BTreeMap::new(),
+            counts: Counts::default(),
             facts_at: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),
             forget_at: BTreeMap::new(),
@@ -325,7 +326,7 @@ impl Loop {
             rollout: record,
         };
         let limits = Limits {
-            counts: self.counts_since.get(key).is_some_and(|since| now >= *since + COUNTS_PAUSE),
+            counts: self.counts.are_due(key, now),
             facts: self.facts_at.get(key).is_none_or(|(generation, at)| {
                 *generation != snapshot.rollout.generation || now >= *at + FACTS_PAUSE
             }),
@@ -377,11 +378,13 @@ impl Loop {
         {
             self.facts_at.insert(key.clone(), (record.generation, now));
         }
-        if report.counts_held_back {
-            let since = *self.counts_since.entry(key.clone()).or_insert(now);
-            self.queue.add(key.clone(), since + COUNTS_PAUSE);
-        } else {
-            self.counts_since.remove(&key);
+        match report.counts {
+            CountsFate::HeldBack => {
+                let due = self.counts.held_back(&key, now);
+                self.queue.add(key.clone(), due);
+            }
+            CountsFate::Written => self.counts.written(&key, now),
+            CountsFate::None => self.counts.settled(&key, now),
         }
         match report.outcome {
             Outcome::Done(wake) => {
@@ -438,7 +441,7 @@ impl Loop {
 
     /// Lets go of the Services of a Rollout that is gone, once the API server has confirmed that.
     fn after_deletion(&mut self, key: &Key, now: Instant) -> Option<Work> {
-        self.counts_since.remove(key);
+        self.counts.forget(key);
         self.facts_at.remove(key);
         self.quarantine_told.remove(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);

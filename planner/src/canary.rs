@@ -60,7 +60,7 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     }
 
     // What moves?
-    let (moves, switches) = actions(&release, &decision);
+    let (moves, switches) = actions(&release, &decision, &status);
     let reasons = status::stage_reasons(&release, decision.entry, &status, &switches.waiting);
     finish(&release, &decision, status, moves, reasons)
 }
@@ -97,11 +97,15 @@ fn cause_to_abort(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) 
     late.then(|| progressing.message.clone())
 }
 
-fn actions(release: &Release<'_>, decision: &Decision<'_>) -> (Moves, Switches) {
+fn actions(
+    release: &Release<'_>,
+    decision: &Decision<'_>,
+    status: &RolloutStatus,
+) -> (Moves, Switches) {
     // What was promoted is steady from here on.
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let cursor = &decision.entry.cursor;
-    let mut moves = scale::moves(release, stage, cursor, &services::routed(release));
+    let mut moves = scale::moves(release, stage, cursor, &services::routed(release), status);
     let mut switches = services::switches(release, stage, cursor, &moves.asked);
     moves.actions.append(&mut switches.actions);
     moves.actions.extend(history::deletions(release));

@@ -57,7 +57,7 @@ pub struct StatusWrite {
 pub enum Urgency {
     /// It records a decision: with this plan.
     Decision,
-    /// It carries counts of pods alone: within two seconds, together with what else comes up.
+    /// It carries counts of pods alone: within seconds, together with what else comes up.
     Counts,
 }
 

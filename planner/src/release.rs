@@ -154,7 +154,8 @@ impl<'a> Release<'a> {
 /// there is no room for them, pods of the other version have to make it.
 const PATIENCE: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
-/// How long pods that are to come are waited for.
+/// How long pods that are to come are waited for, by the status as it is about to be: progress that
+/// has not been written down yet counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
     /// Nothing was under way before: it begins now.
@@ -165,8 +166,8 @@ pub(crate) enum Patience {
     None,
 }
 
-pub(crate) fn patience(rollout: &RolloutRecord) -> Patience {
-    let Some(progressing) = conditions::get(&rollout.status, kinds::PROGRESSING) else {
+pub(crate) fn patience(status: &RolloutStatus) -> Patience {
+    let Some(progressing) = conditions::get(status, kinds::PROGRESSING) else {
         return Patience::Begins;
     };
     match progressing.reason.as_str() {

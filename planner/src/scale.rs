@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sluice_crd::rollout::RolloutStatus;
+
 use crate::build::{self, Blueprint};
 use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
@@ -96,6 +98,7 @@ pub(crate) fn moves(
     stage: Stage,
     cursor: &Cursor,
     routed: &BTreeSet<String>,
+    status: &RolloutStatus,
 ) -> Moves {
     let targets = targets(release, stage, cursor);
     let distinct_stable = release.stable.as_ref().filter(|_| !release.is_steady());
@@ -131,7 +134,7 @@ pub(crate) fn moves(
         },
     });
     // A version that was given up goes as fast as it may; others wait for their successors a while.
-    let (waits, ends) = match patience(release.rollout) {
+    let (waits, ends) = match patience(status) {
         Patience::Begins => (true, Wake::OnChange),
         Patience::Until(end) => (release.snapshot.now < end, Wake::At(end)),
         Patience::None => (false, Wake::OnChange),

@@ -156,8 +156,8 @@ impl Backend for InMemory {
     }
 
     fn settle(&self) -> Duration {
-        // Past every delay of the cluster, and the second in which counts may wait.
-        Duration::from_secs(10)
+        // Past every delay of the cluster, and the time that counts may wait.
+        Duration::from_secs(15)
     }
 }
 

@@ -115,7 +115,7 @@ impl Runner<'_> {
                 .await
                 .map_err(|failure| format!("step {} ({}): {failure}", number + 1, label(step)))?;
         }
-        self.rest(self.backend.settle()).await.map_err(|f| format!("at the end: {f}"))?;
+        self.rest(self.backend.settle() / 3).await.map_err(|f| format!("at the end: {f}"))?;
         if let Some(running) = self.running.take() {
             running.stop().await;
         }
