@@ -16,28 +16,33 @@ pub(crate) struct Scenarios {
     name: Option<String>,
 }
 
+/// Tests of `e2e` that need no control plane.
+const IN_MEMORY: [&str; 3] = ["scenarios_simulator", "broken_policies", "documents"];
+/// The longest of those that need one.
+const SCENARIOS: &str = "scenarios_controlplane";
+
 /// Runs everything: first what needs nothing, then what needs the real control plane.
+///
+/// All of it by `--workspace` and the names of targets: another choice of packages would unify
+/// features otherwise, and build everything once more.
 pub(crate) fn all() -> Outcome {
     let mut phases = Phases::default();
-    phases.run("build the tests", || cargo(&["test", "--workspace", "--no-run", "--quiet"]))?;
+    phases.run("build the tests", || workspace(&["--no-run"]))?;
     phases.run("the crates by themselves", || {
-        cargo(&["test", "--workspace", "--exclude", "sluice-e2e", "--quiet"])
+        let tests = tests_in(|member| member != "e2e")?;
+        workspace(&[&["--lib", "--bins"], &named(&tests)[..]].concat())?;
+        workspace(&["--doc"])
     })?;
-    phases.run("scenarios in memory", || {
-        let tests = ["--lib", "--test", "scenarios_simulator", "--test", "broken_policies"];
-        cargo(&[&["test", "-p", "sluice-e2e", "--quiet"], &tests[..]].concat())
-    })?;
+    phases.run("scenarios in memory", || workspace(&named(&IN_MEMORY)))?;
     phases.run("programs of the control plane", || {
         Programs::find_or_build(&Search::from_env()?)?;
         Ok(())
     })?;
-    phases.run("scenarios on the control plane", || {
-        cargo(&["test", "-p", "sluice-e2e", "--quiet", "--test", "scenarios_controlplane"])
-    })?;
-    for test in other_tests()? {
-        phases.run(&test.clone(), || {
-            cargo(&["test", "-p", "sluice-e2e", "--quiet", "--test", &test])
-        })?;
+    phases.run("scenarios on the control plane", || workspace(&["--test", SCENARIOS]))?;
+    for test in tests_in(|member| member == "e2e")? {
+        if test != SCENARIOS && !IN_MEMORY.contains(&test.as_str()) {
+            phases.run(&test, || workspace(&["--test", &test]))?;
+        }
     }
     phases.report();
     Ok(())
@@ -45,29 +50,42 @@ pub(crate) fn all() -> Outcome {
 
 /// Runs the scenarios on a real control plane.
 pub(crate) fn scenarios(arguments: &Scenarios) -> Outcome {
-    let mut command = vec!["test", "-p", "sluice-e2e", "--test", "scenarios_controlplane", "--"];
+    let mut command = vec!["test", "--workspace", "--test", SCENARIOS, "--"];
     command.extend(arguments.name.as_deref());
     cargo(&command)
 }
 
-/// The remaining test files of the crate `e2e`, in the order of names.
-fn other_tests() -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let run_before = ["scenarios_simulator", "scenarios_controlplane", "broken_policies"];
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e/tests");
+/// The test targets of some members of the workspace, in the order of names.
+fn tests_in(is_meant: impl Fn(&str) -> bool) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut tests = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_rust = path.extension().is_some_and(|ending| ending == "rs");
-        let is_folder = path.join("main.rs").is_file();
-        if let Some(name) =
-            path.file_stem().and_then(|n| n.to_str()).filter(|_| is_rust || is_folder)
-            && !run_before.contains(&name)
+    for member in std::fs::read_dir(root)? {
+        let member = member?;
+        let folder = member.path().join("tests");
+        if !is_meant(&member.file_name().to_string_lossy())
+            || !member.path().join("Cargo.toml").is_file()
+            || !folder.is_dir()
         {
-            tests.push(name.to_owned());
+            continue;
+        }
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let is_rust = path.extension().is_some_and(|ending| ending == "rs");
+            if is_rust || path.join("main.rs").is_file() {
+                tests.extend(path.file_stem().and_then(|n| n.to_str()).map(str::to_owned));
+            }
         }
     }
     tests.sort();
     Ok(tests)
+}
+
+fn named(tests: &[impl AsRef<str>]) -> Vec<&str> {
+    tests.iter().flat_map(|test| ["--test", test.as_ref()]).collect()
+}
+
+fn workspace(arguments: &[&str]) -> Outcome {
+    cargo(&[&["test", "--workspace", "--quiet"], arguments].concat())
 }
 
 fn cargo(arguments: &[&str]) -> Outcome {
