@@ -58,8 +58,8 @@ impl<'a> Evaluator<'a> {
             Kind::Unary(operator, of) => self.unary(node, *operator, of),
             Kind::Binary(operator, left, right) => self.binary(node, *operator, left, right),
             Kind::Chain(of) => match self.link(of)? {
-                Found::Value(value) => Ok(value),
-                Found::Ended => Ok(Value::Nil),
+                Found::Value(value) if !value.is_nil() => Ok(value),
+                Found::Value(_) | Found::Ended => Ok(Value::Nil),
             },
             Kind::Member { of, key, .. } => {
                 let base = self.eval(of)?;
