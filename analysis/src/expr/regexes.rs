@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-/// The largest compiled expression; about a hundred times what a long one takes.
+/// The largest compiled expression: nested repetitions grow by multiplication.
 const COMPILED_BYTES_MAX: usize = 256 * 1024;
 
 /// The longest pattern.
