@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const NO_PATHS: [&str; 2] = ["apps/v1", "rollouts/status"];
 
 /// Folders that are told of and do not exist yet. Once one does, it is no longer to be here.
-const PLANNED: [&str; 2] = ["analysis", "dashboard"];
+const PLANNED: [&str; 1] = ["dashboard"];
 
 /// How files are named that documents speak of.
 const ENDINGS: [&str; 10] = ["jq", "json", "md", "mod", "rs", "snap", "toml", "tsv", "txt", "yaml"];
@@ -209,7 +209,7 @@ fn what_is_missing_is_found() {
         "[a](scenarios.md#running-them), [b](../LICENSE), [c](#here), [d](https://example.com/x)",
         "`argoproj.io/v1alpha1`, `/metrics`, `a/b c`, `Snapshot::now`, `x / y`, `rollouts/status`",
         "```sh\nfor me in `no/such/file.rs`\n```",
-        "`analysis/src/expr/`",
+        "`dashboard/src/`",
     ] {
         assert_eq!(names(there), [] as [&str; 0], "{there}");
     }

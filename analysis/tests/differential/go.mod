@@ -1,0 +1,5 @@
+module sluice/differential
+
+go 1.21
+
+require github.com/expr-lang/expr v1.17.8

@@ -1,0 +1,8 @@
+//! The language of conditions: recorded cases, the original beside it, and what always holds.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod conditions;
+mod differential;
+mod generated;
+mod laws;
