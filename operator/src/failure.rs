@@ -72,7 +72,7 @@ fn from_status(status: Status) -> Failure {
 }
 
 /// An error with its causes, each once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -114,11 +114,11 @@ async fn pass(
     if plan.needs.contains(&Need::Templates) {
         let fetched =
             facts::templates(&shell.client, &snapshot.rollout, &snapshot.replica_sets).await;
-        report.fetched_facts = true;
         let templates = match fetched {
             Ok(templates) => templates,
             Err(failure) => return not_known(shell, snapshot, failure, limits, report).await,
         };
+        report.fetched_facts = true;
         snapshot.facts.templates = Some(templates);
         plan = (shell.policy)(snapshot);
     }

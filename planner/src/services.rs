@@ -45,41 +45,34 @@ pub(crate) fn switches(
 ) -> Switches {
     let mut out = Switches::default();
     if let Some(svc) = service(release, &release.canary.stable_service) {
-        let (to, why) = stable_goal(release, stage, cursor);
-        out.switch(release, svc, to, why, asked);
+        out.switch(release, svc, stable_goal(release, stage, cursor), asked);
     }
     if let Some(svc) = service(release, &release.canary.canary_service) {
-        let (to, why) = canary_goal(release, stage, cursor, svc);
-        out.switch(release, svc, to, why, asked);
+        out.switch(release, svc, canary_goal(release, stage, cursor, svc), asked);
     }
     out.actions.extend(releases(release));
     out
 }
 
-/// A version to select, and how many of its pods must serve before.
-type Goal<'a> = (Option<&'a ReplicaSetRecord>, Requirement);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Requirement {
-    /// None: it stays where it is.
-    Nothing,
-    /// So many pods.
-    Serving(Pods),
-}
+/// A version to select, and how many of its pods have to serve before; `None` leaves the Service as
+/// it is.
+type Goal<'a> = Option<(&'a ReplicaSetRecord, Pods)>;
 
 fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> Goal<'a> {
-    let new = release.new.record().map(AsRef::as_ref);
-    let stable = release.stable.as_deref();
     let all_steps_done = cursor.index >= release.step_count();
-    let enough = Requirement::Serving(release.bounds.enough_to_route());
-    match stage {
+    let to = match stage {
         // What was promoted in this very pass is stable only by its status yet to be written.
-        Stage::Initial | Stage::Steady => (new, enough),
-        Stage::Stepping | Stage::Promoting if all_steps_done => (new, enough),
+        Stage::Initial | Stage::Steady => new(release),
+        Stage::Stepping | Stage::Promoting if all_steps_done => new(release),
         // No room for two: where the only pod is the new version's, there the Service has to be.
-        Stage::Stepping if only_new(release, cursor) => (new, enough),
-        Stage::Stepping | Stage::Promoting | Stage::Aborted => (stable, enough),
-    }
+        Stage::Stepping if only_new(release, cursor) => new(release),
+        Stage::Stepping | Stage::Promoting | Stage::Aborted => release.stable.as_deref(),
+    };
+    Some((to?, release.bounds.enough_to_route()))
+}
+
+fn new<'a>(release: &'a Release<'_>) -> Option<&'a ReplicaSetRecord> {
+    release.new.record().map(AsRef::as_ref)
 }
 
 fn only_new(release: &Release<'_>, cursor: &Cursor) -> bool {
@@ -93,24 +86,20 @@ fn canary_goal<'a>(
     cursor: &Cursor,
     service: &ServiceRecord,
 ) -> Goal<'a> {
-    let new = release.new.record().map(AsRef::as_ref);
-    let stable = release.stable.as_deref();
+    // In mid-update and on the way back one pod is better than what it selects.
+    let to_stable = || release.stable.as_deref().map(|rs| (rs, Pods::ONE));
     match stage {
-        Stage::Initial | Stage::Steady => {
-            (new, Requirement::Serving(release.bounds.enough_to_route()))
-        }
-        // Away from what was given up, as soon as anything else serves.
-        Stage::Aborted => (stable, Requirement::Serving(Pods::ONE)),
+        Stage::Initial | Stage::Steady => Some((new(release)?, release.bounds.enough_to_route())),
+        Stage::Aborted => to_stable(),
         Stage::Stepping | Stage::Promoting => {
             let wanted = split_for(release, cursor.weight(release)).canary > Pods::ZERO;
-            let serves = new.is_some_and(|rs| rs.serving() > Pods::ZERO);
-            if wanted && serves {
-                (new, Requirement::Serving(Pods::ONE))
-            } else if wanted && service.hash().is_some_and(|hash| hash == release.new.hash()) {
-                // It lost its pods after the switch; it comes back, or an abort brings the Service back.
-                (None, Requirement::Nothing)
-            } else {
-                (stable, Requirement::Serving(Pods::ONE))
+            let serving = new(release).filter(|rs| wanted && rs.serving() > Pods::ZERO);
+            match serving {
+                Some(new) => Some((new, Pods::ONE)),
+                // It lost its pods after the switch; they come back, or an abort brings the Service
+                // back.
+                None if wanted && service.hash() == Some(release.new.hash()) => None,
+                None => to_stable(),
             }
         }
     }
@@ -121,18 +110,17 @@ impl Switches {
         &mut self,
         release: &Release<'_>,
         service: &ServiceRecord,
-        to: Option<&ReplicaSetRecord>,
-        requirement: Requirement,
+        goal: Goal<'_>,
         asked: &BTreeMap<String, Pods>,
     ) {
-        let Some(to) = to else { return };
+        let Some((to, least)) = goal else { return };
         let adopted = service.managed_by.as_deref() == Some(release.rollout.name.as_str());
         if adopted && service.hash() == Some(to.hash.as_str()) {
             return;
         }
         let selected = service.hash() == Some(to.hash.as_str());
         let serving = to.serving().min(asked.get(&to.hash).copied().unwrap_or(to.desired));
-        if let (Requirement::Serving(least), false) = (requirement, selected) {
+        if !selected {
             let least = match standing(release, service) {
                 // A Service without a hash selects all versions' pods: it narrows to a whole one.
                 Standing::All => least.max(to.desired),

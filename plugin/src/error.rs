@@ -143,20 +143,6 @@ pub enum Failure {
     Output(#[from] std::io::Error),
 }
 
-/// An error with its causes, each once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// The innermost cause of an error: for a connection, what the system said.
 pub(crate) fn root(error: &kube::Error) -> String {
     let mut root = error.to_string();

@@ -9,7 +9,9 @@ use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigErro
 use secrecy::SecretString;
 use sluice_crd::duration::GoDuration;
 
-use crate::error::{Failure, chain};
+use sluice_operator::failure::chain;
+
+use crate::error::Failure;
 
 /// The time that a request may take unless `--request-timeout` says otherwise. kubectl has no
 /// limit, and hangs where nobody answers.

@@ -8,7 +8,9 @@ use kube::core::Status;
 use kube::{Client, Config};
 use sluice_crd::time::Time;
 
-use crate::error::{Failure, chain, root};
+use sluice_operator::failure::chain;
+
+use crate::error::{Failure, root};
 use crate::flags::KubeFlags;
 
 /// A connection, and the namespace that is talked about.
