@@ -1,7 +1,7 @@
 //! What is allowed, but hardly meant (spec §2.14, 7 and 9).
 
 use super::{Path, Warning, list, names_of};
-use crate::analysis::AnalysisTemplateSpec;
+use crate::analysis::{AnalysisTemplateSpec, Metric};
 use crate::rollout::{CanaryStep, RolloutSpec, SetCanaryScale};
 
 #[derive(Default)]
@@ -87,20 +87,30 @@ pub fn analysis_template_warnings(spec: &AnalysisTemplateSpec) -> Vec<Warning> {
     let mut warnings = Warnings::default();
     let path = Path::root("spec").field("metrics");
     for (index, metric) in spec.metrics.iter().enumerate() {
-        // A Job and Kayenta judge by themselves.
-        let judges = metric.provider.job.is_some() || metric.provider.kayenta.is_some();
-        let path = path.index(index);
-        match (metric.success_condition.is_empty(), metric.failure_condition.is_empty()) {
-            (true, true) if !judges => warnings.add(
-                &path,
-                "has neither successCondition nor failureCondition, every value counts as good",
-            ),
-            (true, false) => warnings.add(
-                &path.field("failureCondition"),
-                "stands alone: a value that is not a number meets no comparison and counts as good",
-            ),
-            _ => {}
-        }
+        warn_of_metric(metric, &path.index(index), &mut warnings);
     }
     warnings.0
+}
+
+/// What is odd in one metric; paths begin at the metric.
+pub fn metric_warnings(metric: &Metric) -> Vec<Warning> {
+    let mut warnings = Warnings::default();
+    warn_of_metric(metric, &Path::root("metric"), &mut warnings);
+    warnings.0
+}
+
+fn warn_of_metric(metric: &Metric, path: &Path, warnings: &mut Warnings) {
+    // A Job and Kayenta judge by themselves.
+    let judges = metric.provider.job.is_some() || metric.provider.kayenta.is_some();
+    match (metric.success_condition.is_empty(), metric.failure_condition.is_empty()) {
+        (true, true) if !judges => warnings.add(
+            path,
+            "has neither successCondition nor failureCondition, every value counts as good",
+        ),
+        (true, false) => warnings.add(
+            &path.field("failureCondition"),
+            "stands alone: a value that is not a number meets no comparison and counts as good",
+        ),
+        _ => {}
+    }
 }
