@@ -37,8 +37,13 @@ pub fn title(cluster_scope: bool, name: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
     /// A template that is referred to is not there.
-    #[error("{0} does not exist")]
-    Missing(String),
+    #[error("{} does not exist", title(*.cluster_scope, .name))]
+    Missing {
+        /// Whether a ClusterAnalysisTemplate is meant.
+        cluster_scope: bool,
+        /// Its name.
+        name: String,
+    },
     /// There are no templates.
     #[error("names no template")]
     NoTemplates,
@@ -99,7 +104,9 @@ pub fn gather(
                 open.extend(template.spec.templates.iter().rev().cloned());
                 found.push(template);
             }
-            None => missing.push(MergeError::Missing(title(cluster_scope, &next.template_name))),
+            None => {
+                missing.push(MergeError::Missing { cluster_scope, name: next.template_name });
+            }
         }
     }
     if !missing.is_empty() {

@@ -29,6 +29,11 @@ impl Key {
     pub fn rollout(namespace: &str, name: &str) -> Self {
         Self { kind: Kind::Rollout, namespace: namespace.to_owned(), name: name.to_owned() }
     }
+
+    /// The key of an AnalysisRun.
+    pub fn analysis_run(namespace: &str, name: &str) -> Self {
+        Self { kind: Kind::AnalysisRun, namespace: namespace.to_owned(), name: name.to_owned() }
+    }
 }
 
 impl fmt::Display for Key {

@@ -137,7 +137,18 @@ impl<'a> Writer<'a> {
                 self.patch(ResourceKind::Service, service, resource_version, &body).await
             }
             Action::DeleteReplicaSet { name, uid, resource_version } => {
-                self.delete(name, uid, resource_version).await
+                self.delete(ResourceKind::ReplicaSet, name, uid, resource_version).await
+            }
+            Action::CreateAnalysisRun { name, manifest } => self.create_run(name, manifest).await,
+            Action::TerminateRun { name, resource_version } => {
+                let body = json!({
+                    "metadata": {"resourceVersion": resource_version},
+                    "spec": {"terminate": true},
+                });
+                self.patch(ResourceKind::AnalysisRun, name, resource_version, &body).await
+            }
+            Action::DeleteRun { name, uid, resource_version } => {
+                self.delete(ResourceKind::AnalysisRun, name, uid, resource_version).await
             }
         }
     }
@@ -156,17 +167,49 @@ impl<'a> Writer<'a> {
     }
 
     async fn create(&mut self, name: &str, manifest: &Value) -> Result<(), Failure> {
-        let request = self.resource(ResourceKind::ReplicaSet);
-        let params =
-            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let created = request.create(&params, manifest.to_string().into_bytes());
-        let sent = self.send("Create", ResourceKind::ReplicaSet, created).await;
+        let sent = self.post(ResourceKind::ReplicaSet, manifest).await;
         let answer = match sent {
             Err(failure) if failure.is_already_exists() => self.existing(name, manifest).await?,
             sent => sent?,
         };
         self.note(ResourceKind::ReplicaSet, name, answer);
         Ok(())
+    }
+
+    /// The records showed no run of the name: one that is there nevertheless is ours, its answer
+    /// lost, or somebody else's.
+    async fn create_run(&mut self, name: &str, manifest: &Value) -> Result<(), Failure> {
+        let kind = ResourceKind::AnalysisRun;
+        let sent = self.post(kind, manifest).await;
+        let answer = match sent {
+            Err(failure) if failure.is_already_exists() => {
+                let request = self.resource(kind).get(name, &Default::default());
+                let found = self.send("Get", kind, request).await?;
+                let is = if found.deletion_timestamp.is_some() {
+                    "is being deleted"
+                } else if found.owner_references.iter().any(|owner| self.is_ours(owner)) {
+                    self.note(kind, name, found);
+                    return Ok(());
+                } else {
+                    "belongs to something else"
+                };
+                return Err(Failure::NameTaken(format!("AnalysisRun {name} exists and {is}")));
+            }
+            sent => sent?,
+        };
+        self.note(kind, name, answer);
+        Ok(())
+    }
+
+    async fn post(&self, kind: ResourceKind, manifest: &Value) -> Result<AnswerMeta, Failure> {
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let created = self.resource(kind).create(&params, manifest.to_string().into_bytes());
+        self.send("Create", kind, created).await
+    }
+
+    fn is_ours(&self, owner: &AnswerOwner) -> bool {
+        owner.controller && owner.uid == self.rollout.uid
     }
 
     /// Asks whether the Rollout is alive as the record has it: what an owner adopts that is gone
@@ -189,8 +232,7 @@ impl<'a> Writer<'a> {
     async fn existing(&self, name: &str, manifest: &Value) -> Result<AnswerMeta, Failure> {
         let request = self.resource(ResourceKind::ReplicaSet).get(name, &Default::default());
         let found = self.send("Get", ResourceKind::ReplicaSet, request).await?;
-        let owner = found.owner_references.iter().find(|owner| owner.controller);
-        let ours = owner.is_some_and(|owner| owner.uid == self.rollout.uid);
+        let ours = found.owner_references.iter().any(|owner| self.is_ours(owner));
         let wanted = manifest["metadata"]["annotations"][TEMPLATE_DIGEST].as_str();
         let same = found.annotations.get(TEMPLATE_DIGEST).map(String::as_str) == wanted;
         let wanted = manifest["metadata"]["labels"].as_object();
@@ -225,19 +267,18 @@ impl<'a> Writer<'a> {
         self.send("Patch", kind, request).await
     }
 
-    async fn delete(&mut self, name: &str, uid: &str, version: &str) -> Result<(), Failure> {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(uid.to_owned()),
-                resource_version: Some(version.to_owned()),
-            }),
-            ..DeleteParams::background()
-        };
-        let request = self.resource(ResourceKind::ReplicaSet).delete(name, &params);
-        let answer = self.send("Delete", ResourceKind::ReplicaSet, request).await;
-        self.unless_stale(ResourceKind::ReplicaSet, name, version, answer)?;
+    async fn delete(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        uid: &str,
+        version: &str,
+    ) -> Result<(), Failure> {
+        let request = self.resource(kind).delete(name, &delete_params(uid, version));
+        let answer = self.send("Delete", kind, request).await;
+        self.unless_stale(kind, name, version, answer)?;
         self.wrote.push(Wrote {
-            id: self.id(ResourceKind::ReplicaSet, name),
+            id: self.id(kind, name),
             uid: Some(uid.to_owned()),
             effect: Effect::Gone,
         });
@@ -330,12 +371,27 @@ impl<'a> Writer<'a> {
 
 /// The path of the objects of a kind in a namespace.
 pub fn path(kind: ResourceKind, namespace: &str) -> String {
+    let ours = "/apis/argoproj.io/v1alpha1";
     match kind {
-        ResourceKind::Rollout => {
-            format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
-        }
+        ResourceKind::Rollout => format!("{ours}/namespaces/{namespace}/rollouts"),
         ResourceKind::ReplicaSet => format!("/apis/apps/v1/namespaces/{namespace}/replicasets"),
         ResourceKind::Service => format!("/api/v1/namespaces/{namespace}/services"),
+        ResourceKind::AnalysisRun => format!("{ours}/namespaces/{namespace}/analysisruns"),
+        ResourceKind::AnalysisTemplate => {
+            format!("{ours}/namespaces/{namespace}/analysistemplates")
+        }
+        ResourceKind::ClusterAnalysisTemplate => format!("{ours}/clusteranalysistemplates"),
+    }
+}
+
+/// Deletes this very object, as it was seen, and what it owns afterwards.
+pub(crate) fn delete_params(uid: &str, version: &str) -> DeleteParams {
+    DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: Some(version.to_owned()),
+        }),
+        ..DeleteParams::background()
     }
 }
 

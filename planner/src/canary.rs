@@ -14,7 +14,7 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{history, news, refuse, scale};
+use crate::{analysis, fail_fast, history, news, refuse, scale};
 
 pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -36,36 +36,74 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
         return refuse::not_created(&release, missing, failure);
     }
 
+    // Can what is to be measured be measured?
+    let prospects = analysis::look(&release);
+    if let Some(path) = prospects.unsupported {
+        return refuse::held(s, path);
+    }
+
     // Where does the release stand, and how far does it get now?
     let step_hash = sluice_crd::identity::step_hash(canary.steps.as_deref());
     let mut entry = stage::enter(&release, &step_hash);
-    if entry.stage == Stage::Stepping && !release.spec().paused {
-        entry.cursor.advance(&release);
+    let unfit = !prospects.problems.is_empty();
+    if unfit && entry.stage == Stage::Stepping && entry.reset {
+        return refuse::unfit(&release, prospects.problems);
     }
-    let promoted = promotion(&release, &entry);
-    let mut decision = Decision { entry: &entry, step_hash, promoted, abort_cause: None };
+    let verdicts = analysis::verdicts(&release, &entry);
+    if entry.stage == Stage::Stepping && verdicts.abort.is_none() {
+        if verdicts.inconclusive {
+            entry.cursor.pause_as_inconclusive(&release);
+        }
+        if !release.spec().paused && !unfit && !entry.cursor.is_inconclusive() {
+            entry.cursor.advance(&release, verdicts.step_passed);
+        }
+    }
+    let runs = analysis::runs(&release, &entry, &prospects);
+    let promoted = if unfit && entry.stage == Stage::Stepping || verdicts.abort.is_some() {
+        None
+    } else {
+        promotion(&release, &entry)
+    };
+    let mut decision = Decision {
+        entry: &entry,
+        step_hash,
+        promoted,
+        abort_cause: None,
+        runs: &runs,
+        unfit: &prospects.problems,
+    };
     let mut status = status::compose(&release, &decision);
 
-    // Has it run out of time?
-    let aborted;
-    if let Some(cause) = cause_to_abort(&release, &entry, &status) {
+    // Has it failed, or run out of time?
+    let (aborted, ended);
+    let trouble = fail_fast::look(&release, &entry);
+    let cause = verdicts.abort.or(trouble.cause);
+    if let Some(cause) = cause.or_else(|| late(&release, &entry, &status)) {
         aborted = Entry {
             stage: Stage::Aborted,
             cursor: Cursor::at(0),
             just_aborted: true,
             ..entry.clone()
         };
-        decision = Decision { entry: &aborted, abort_cause: Some(cause), ..decision };
+        ended = analysis::runs(&release, &aborted, &prospects);
+        decision = Decision {
+            entry: &aborted,
+            abort_cause: Some(cause),
+            promoted: None,
+            runs: &ended,
+            ..decision
+        };
         status = status::compose(&release, &decision);
     }
 
     // What moves?
     let (moves, switches) = actions(&release, &decision, &status);
-    let reasons = status::stage_reasons(&release, decision.entry, &status, &switches.waiting);
-    finish(&release, &decision, status, moves, reasons)
+    let reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
+    let plan = finish(&release, &decision, status, moves, reasons);
+    Plan { needs: trouble.needs, wake: plan.wake.sooner(trouble.wake), ..plan }
 }
 
-/// Why the new version becomes the stable one now, if it does.
+/// Why the new version becomes the stable one now, if it does (I16).
 fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     let whole = release.new.record().is_some() && release.new.available() >= release.replicas;
     if !whole || release.spec().paused {
@@ -88,7 +126,7 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
 ///
 /// Never of a version that is stable: there is none to go back to (argo-rollouts leaves such a
 /// status behind where pods of a finished release were late).
-fn cause_to_abort(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Option<String> {
+fn late(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Option<String> {
     if entry.stage == Stage::Steady {
         return None;
     }
@@ -109,6 +147,8 @@ fn actions(
     let mut switches = services::switches(release, stage, cursor, &moves.asked);
     moves.actions.append(&mut switches.actions);
     moves.actions.extend(history::deletions(release));
+    moves.actions.extend(decision.runs.actions.iter().cloned());
+    moves.actions.extend(analysis::deletions(release, decision.runs));
     (moves, switches)
 }
 
@@ -124,8 +164,9 @@ fn finish(
     if let Some(deadline) = status::deadline(release, decision.entry, &status) {
         wake = wake.sooner(Wake::At(deadline.to_chrono()));
     }
+    let taken = [FailureKind::NameTaken, FailureKind::RunNameTaken];
     if let Some(failure) = &release.snapshot.failure
-        && failure.kind != FailureKind::NameTaken
+        && !taken.contains(&failure.kind)
     {
         reasons.insert(
             0,

@@ -33,6 +33,8 @@ pub mod reasons {
     pub const ROLLOUT_COMPLETED: &str = "RolloutCompleted";
     pub const ROLLOUT_HEALTHY: &str = "RolloutHealthy";
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// Of the condition `InvalidSpec`, where the release goes on as far as it can (ours).
+    pub const INVALID_REFERENCE: &str = "InvalidReference";
     pub const UNSUPPORTED_FEATURE: &str = "UnsupportedFeature";
 }
 

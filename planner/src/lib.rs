@@ -4,10 +4,12 @@
 //! actions and writes its status; what is decided is decided here.
 
 mod adopt;
+mod analysis;
 mod annotations;
 mod build;
 mod canary;
 pub mod conditions;
+mod fail_fast;
 mod history;
 mod movement;
 pub mod names;
@@ -36,8 +38,8 @@ pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
 pub use services::release_all;
 pub use snapshot::{
-    Facts, Failure, FailureKind, Need, Needs, ReplicaSetRecord, RolloutRecord, ServiceRecord,
-    Settings, Snapshot,
+    Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord, RolloutRecord,
+    RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord, Templates,
 };
 pub use split::{Split, split};
 pub use status::label_selector;

@@ -26,3 +26,11 @@ pub const NOT_INHERITED: [&str; 6] = [
     TEMPLATE_DIGEST,
     "notified.notifications.argoproj.io",
 ];
+
+/// Label of an AnalysisRun: which analysis of its Rollout it is, `Step` or `Background`.
+pub const RUN_TYPE: &str = "rollout-type";
+/// Label of an AnalysisRun of a step: the step's index, from 0.
+pub const STEP_INDEX: &str = "step-index";
+/// Annotation of a Rollout (ours): `true` aborts an update as soon as its pods crash-loop or cannot
+/// pull their image, `false` does not where the controller's flag would.
+pub const FAIL_FAST: &str = "sluice.dev/fail-fast";

@@ -77,7 +77,9 @@ fn settled<'a>(
 ) -> Option<&'a Arc<ReplicaSetRecord>> {
     let status = &rollout.status;
     let observed = status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
-    let unsettled = conditions::is_true(status, kinds::INVALID_SPEC)
+    let refused = conditions::get(status, kinds::INVALID_SPEC)
+        .is_some_and(|c| c.reason != reasons::INVALID_REFERENCE);
+    let unsettled = refused
         || conditions::is_true(status, kinds::REPLICA_FAILURE)
         || conditions::get(status, kinds::PROGRESSING)
             .is_some_and(|c| c.reason == reasons::REPLICA_SET_CREATE_ERROR)

@@ -1,5 +1,6 @@
 //! What has happened with a decision: read off the difference of two statuses, told once.
 
+use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::rollout::{PauseCondition, RolloutStatus};
 
 use crate::conditions::{self, kinds, reasons as why};
@@ -40,7 +41,9 @@ pub(crate) fn transitions(
         let message = "Retrying Rollout after abort";
         out.push(Transition::normal(reasons::ROLLOUT_RETRY, revision, occasion, message));
     }
+    out.extend(analyses(release));
     out.extend(steps(release, decision));
+    out.extend(unfit(release, decision, status));
     out.extend(pauses(release, old, status));
     if status.abort && (entry.just_aborted || decision.abort_cause.is_some()) {
         let occasion = status.aborted_at.map(|t| t.to_string()).unwrap_or_default();
@@ -81,6 +84,44 @@ fn steps(release: &Release<'_>, decision: &Decision<'_>) -> Vec<Transition> {
             )
         })
         .collect()
+}
+
+/// What the current runs have come to since the last status (`AnalysisRunFailed`).
+fn analyses(release: &Release<'_>) -> Vec<Transition> {
+    let status = &release.status().canary;
+    let recorded = [
+        ("Step", &status.current_step_analysis_run_status),
+        ("Background", &status.current_background_analysis_run_status),
+    ];
+    let recorded = recorded.into_iter().filter_map(|(kind, run)| Some((kind, run.as_ref()?)));
+    recorded
+        .filter_map(|(kind, before)| {
+            let run = release.snapshot.runs.iter().find(|run| run.name == before.name)?;
+            let reason = reasons::analysis_run(&run.phase)?;
+            let message = format!(
+                "{kind} Analysis Run '{}' Status New: '{}' Previous: '{}'",
+                run.name, run.phase, before.status
+            );
+            let occasion = &run.name;
+            let bad = [AnalysisPhase::Failed, AnalysisPhase::Error].contains(&run.phase);
+            let tell = if bad { Transition::warning } else { Transition::normal };
+            (run.phase != before.status)
+                .then(|| tell(reason, release.revision, occasion.clone(), message))
+        })
+        .collect()
+}
+
+/// Templates that do not fit, where nothing else of the release is held up by that.
+fn unfit(
+    release: &Release<'_>,
+    decision: &Decision<'_>,
+    status: &RolloutStatus,
+) -> Option<Transition> {
+    let message = &conditions::get(status, kinds::INVALID_SPEC)?.message;
+    let before = conditions::get(release.status(), kinds::INVALID_SPEC);
+    let told = decision.unfit.is_empty() || before.is_some_and(|c| c.message == *message);
+    let occasion = format!("generation {} at {}", release.rollout.generation, release.now);
+    (!told).then(|| Transition::warning(reasons::INVALID_SPEC, 0, occasion, message.clone()))
 }
 
 /// Tells a second run through the steps from the first: when this one began.

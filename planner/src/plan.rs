@@ -83,6 +83,9 @@ impl Wake {
     }
 }
 
+/// How [`Action::describe`] begins for a new AnalysisRun; its name follows.
+pub(crate) const CREATE_RUN: &str = "create AnalysisRun ";
+
 /// One write.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all_fields = "camelCase")]
@@ -149,6 +152,29 @@ pub enum Action {
         /// Whether its selector holds a hash.
         selects_hash: bool,
     },
+    /// Creates an AnalysisRun. That it exists already is success when it is ours and the same.
+    CreateAnalysisRun {
+        /// Its name.
+        name: String,
+        /// The object.
+        manifest: Box<Value>,
+    },
+    /// Tells an AnalysisRun to end.
+    TerminateRun {
+        /// Its name.
+        name: String,
+        /// The version that this was planned on.
+        resource_version: String,
+    },
+    /// Deletes an AnalysisRun that is over, beyond the history limit.
+    DeleteRun {
+        /// Its name.
+        name: String,
+        /// Its uid: no other of the name is meant.
+        uid: String,
+        /// The version that this was planned on.
+        resource_version: String,
+    },
     /// Deletes a ReplicaSet without pods, beyond the history limit.
     DeleteReplicaSet {
         /// Its name.
@@ -170,6 +196,9 @@ impl Action {
             | Self::SelectPods { told, .. } => told,
             Self::AdoptReplicaSet { .. }
             | Self::ReleaseService { .. }
+            | Self::CreateAnalysisRun { .. }
+            | Self::TerminateRun { .. }
+            | Self::DeleteRun { .. }
             | Self::DeleteReplicaSet { .. } => &[],
         }
     }
@@ -188,6 +217,9 @@ impl Action {
                 format!("point Service {service} at pods of {to}")
             }
             Self::ReleaseService { service, .. } => format!("release Service {service}"),
+            Self::CreateAnalysisRun { name, .. } => format!("{CREATE_RUN}{name}"),
+            Self::TerminateRun { name, .. } => format!("terminate AnalysisRun {name}"),
+            Self::DeleteRun { name, .. } => format!("delete AnalysisRun {name}"),
             Self::DeleteReplicaSet { name, .. } => format!("delete ReplicaSet {name}"),
         }
     }

@@ -53,6 +53,17 @@ pub enum Reason {
         /// Pods that it shall have.
         target: Pods,
     },
+    /// An analysis is under way.
+    Measuring {
+        /// At which step, in words.
+        step: String,
+        /// The AnalysisRun.
+        run: String,
+        /// When it was created; none while it is about to be.
+        since: Option<Time>,
+        /// Its phase; empty while it has not begun.
+        phase: String,
+    },
     /// A pause among the steps.
     PausedAtStep {
         /// The step, in words.
@@ -68,6 +79,8 @@ pub enum Reason {
     PausedFor {
         /// Its reason.
         reason: String,
+        /// What led to it, if that is known.
+        because: Option<String>,
         /// When it began.
         since: Time,
         /// The Rollout's name.
@@ -176,6 +189,7 @@ impl Reason {
             Self::RolledOut { .. } => "RolledOut",
             Self::PodsNotAvailable { .. } => "PodsNotAvailable",
             Self::PodsMoving { .. } => "PodsMoving",
+            Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
             Self::PausedFor { .. } => "Paused",
             Self::PausedByUser { .. } => "PausedByUser",
@@ -221,6 +235,18 @@ impl fmt::Display for Reason {
                 at_step(f, step)?;
                 write!(f, "ReplicaSet {replica_set} ({role}) goes from {pods} to {target} pods")
             }
+            Self::Measuring { step, run, since: Some(since), phase } => {
+                let phase = if phase.is_empty() { "Pending" } else { phase };
+                write!(
+                    f,
+                    "{step}: AnalysisRun {run} is {phase} since {since}; the step is over when it \
+                     is Successful, the release is aborted when it has failed, and paused when it \
+                     cannot tell"
+                )
+            }
+            Self::Measuring { step, run, since: None, .. } => {
+                write!(f, "{step}: AnalysisRun {run} is about to be created")
+            }
             Self::PausedAtStep { step, since, until: Some(until), .. } => {
                 write!(f, "{step}: paused since {since} until {until}")
             }
@@ -229,11 +255,17 @@ impl fmt::Display for Reason {
                 "{step}: paused since {since} until somebody promotes \
                  (kubectl argo rollouts promote {rollout})"
             ),
-            Self::PausedFor { reason, since, rollout } => write!(
-                f,
-                "paused since {since} ({reason}) until somebody promotes or aborts \
-                 (kubectl argo rollouts promote|abort {rollout})"
-            ),
+            Self::PausedFor { reason, because, since, rollout } => {
+                write!(f, "paused since {since} ({reason}")?;
+                if let Some(because) = because {
+                    write!(f, "; {because}")?;
+                }
+                write!(
+                    f,
+                    ") until somebody promotes or aborts \
+                     (kubectl argo rollouts promote|abort {rollout})"
+                )
+            }
             Self::PausedByUser { rollout } => write!(
                 f,
                 "spec.paused is true: no step is taken until it is false \

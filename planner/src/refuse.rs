@@ -15,18 +15,26 @@ use crate::transition::{Transition, reasons as events};
 
 /// An invalid spec: every problem is told, nothing else is touched (spec §1.17).
 pub(crate) fn invalid(s: &Snapshot, problems: Vec<String>) -> Plan {
+    refused(s, problems, reasons::INVALID_SPEC)
+}
+
+/// A release that would begin and whose analyses cannot be started: it does not begin.
+pub(crate) fn unfit(release: &Release<'_>, problems: Vec<String>) -> Plan {
+    // Where the ReplicaSet is the one that the status names, that stays settled.
+    let settled = release.status().current_pod_hash == release.new.hash();
+    let reason = if settled { reasons::INVALID_REFERENCE } else { reasons::INVALID_SPEC };
+    refused(release.snapshot, problems, reason)
+}
+
+fn refused(s: &Snapshot, problems: Vec<String>, why: &str) -> Plan {
     let now = Time::new(s.now);
     let message = problems.join("; ");
     let reason = Reason::Invalid { problems };
     let mut status = observed(s);
     let known = conditions::get(&status, kinds::INVALID_SPEC).is_some_and(|c| c.message == message);
     let told = (!known).then(|| tell(s, events::INVALID_SPEC, &message));
-    let say = Say {
-        kind: kinds::INVALID_SPEC,
-        status: ConditionStatus::True,
-        reason: reasons::INVALID_SPEC,
-        message,
-    };
+    let say =
+        Say { kind: kinds::INVALID_SPEC, status: ConditionStatus::True, reason: why, message };
     conditions::set_current(&mut status, now, say);
     let (phase, message) = phase_and_message(&s.rollout, &status);
     status.phase = Some(phase);

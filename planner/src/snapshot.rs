@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sluice_analysis::run::is_completed;
+use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::identity::{IdentityScheme, TemplateDigest};
 use sluice_crd::rollout::{RolloutSpec, RolloutStatus};
 use sluice_crd::time::Time;
@@ -25,6 +27,10 @@ pub struct Snapshot {
     pub orphans: Vec<Arc<ReplicaSetRecord>>,
     /// The Services that it names or that are marked as managed by it, by name.
     pub services: BTreeMap<String, Arc<ServiceRecord>>,
+    /// Its AnalysisRuns, by owner uid, in the order of their names.
+    pub runs: Vec<Arc<RunRecord>>,
+    /// The analysis templates that it leads to, nested ones included.
+    pub templates: Templates,
     /// What the shell fetched because an earlier plan asked for it.
     pub facts: Facts,
     /// Why the last apply stopped, if it did. A plan made with it tells of that, and acts only as
@@ -51,6 +57,8 @@ pub struct RolloutRecord {
     pub created: Option<Time>,
     /// Whether `metadata.deletionTimestamp` is set.
     pub deleting: bool,
+    /// `metadata.labels`.
+    pub labels: Annotations,
     /// `metadata.annotations`, without kubectl's copy of the last applied object.
     pub annotations: Annotations,
     /// `spec`, the pod template raw.
@@ -121,18 +129,96 @@ impl ServiceRecord {
     }
 }
 
+/// An AnalysisRun as the planner needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunRecord {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The label `rollouts-pod-template-hash`.
+    pub hash: String,
+    /// The label `rollout-type`.
+    pub run_type: String,
+    /// The label `step-index`.
+    pub step_index: Option<usize>,
+    /// `spec.terminate`.
+    pub terminate: bool,
+    /// `status.phase`.
+    pub phase: AnalysisPhase,
+    /// `status.message`.
+    pub message: String,
+    /// `status.completedAt`.
+    pub completed_at: Option<Time>,
+    /// `spec` as text, while the run is not over.
+    pub spec: Option<Arc<str>>,
+}
+
+impl RunRecord {
+    /// Whether it may still measure.
+    pub fn is_live(&self) -> bool {
+        !self.deleting && !self.terminate && !is_completed(&self.phase)
+    }
+}
+
+/// An AnalysisTemplate or ClusterAnalysisTemplate as the planner needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplateRecord {
+    /// `spec` as text; empty where it cannot be understood.
+    pub spec: Arc<str>,
+    /// Why it cannot be understood.
+    pub problem: Option<String>,
+    /// The annotation `sluice.dev/no-data`.
+    pub no_data: Option<String>,
+}
+
+/// Analysis templates by scope and name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Templates {
+    /// Those that there are: `true` and the name of one of the cluster, `false` and the name of one
+    /// of the namespace.
+    pub found: BTreeMap<(bool, String), Arc<TemplateRecord>>,
+    /// Those of the cluster are not looked at: the controller is installed for one namespace.
+    pub namespace_only: bool,
+}
+
 /// What is not kept but fetched when a plan asks: absent until then.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// `spec.template` of the ReplicaSets, by name.
     pub templates: Option<BTreeMap<String, Value>>,
+    /// Containers of the new version's pods that cannot run.
+    pub pods_in_trouble: Option<Vec<PodTrouble>>,
+}
+
+/// A container that waits for something that more time does not bring.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodTrouble {
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// The reason that it waits for: `CrashLoopBackOff`, `ImagePullBackOff`.
+    pub reason: String,
+    /// More about it: the image, or how the container ended.
+    pub message: String,
+    /// How often it was started again.
+    pub restarts: i64,
 }
 
 /// A thing that a plan cannot be made without, or not well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
-    /// [`Facts::templates`].
+    /// [`Facts::templates`]: without them there is no plan.
     Templates,
+    /// [`Facts::pods_in_trouble`]: without them the plan holds as it is.
+    PodsInTrouble,
 }
 
 /// The things that a plan asks for.
@@ -156,6 +242,8 @@ pub enum FailureKind {
     NameTaken,
     /// The new ReplicaSet could not be created.
     Create,
+    /// The name of an AnalysisRun is taken by one that is not ours.
+    RunNameTaken,
     /// Any other write was refused.
     Other,
 }
@@ -167,11 +255,18 @@ pub struct Settings {
     pub numeric_observed_generation: bool,
     /// How templates are told apart.
     pub identity: IdentityScheme,
+    /// Aborts updates whose pods crash-loop or cannot pull their image, unless a Rollout says
+    /// otherwise.
+    pub fail_fast: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { numeric_observed_generation: false, identity: IdentityScheme::CURRENT }
+        Self {
+            numeric_observed_generation: false,
+            identity: IdentityScheme::CURRENT,
+            fail_fast: false,
+        }
     }
 }
 

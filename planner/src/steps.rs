@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, RolloutPause};
 use sluice_crd::time::Time;
 
+use crate::analysis;
 use crate::plan::Wake;
 use crate::quantity::{Pods, Weight};
 use crate::release::Release;
@@ -29,6 +30,7 @@ pub(crate) struct Cursor {
 enum Gate<'a> {
     Pause(&'a RolloutPause),
     SetWeight,
+    Analysis,
     Nothing,
 }
 
@@ -36,7 +38,15 @@ fn gate(step: &CanaryStep) -> Gate<'_> {
     if let Some(pause) = &step.pause {
         return Gate::Pause(pause);
     }
-    if step.set_weight.is_some() { Gate::SetWeight } else { Gate::Nothing }
+    if step.set_weight.is_some() {
+        return Gate::SetWeight;
+    }
+    if step.analysis.is_some() { Gate::Analysis } else { Gate::Nothing }
+}
+
+/// Whether the step of this index waits for an AnalysisRun of its own.
+pub(crate) fn is_analysis(release: &Release<'_>, index: usize) -> bool {
+    release.steps.get(index).is_some_and(|step| matches!(gate(step), Gate::Analysis))
 }
 
 impl Cursor {
@@ -64,14 +74,19 @@ impl Cursor {
         }
     }
 
-    /// Passes over every step that is over, and begins the pause that stands next.
-    pub(crate) fn advance(&mut self, release: &Release<'_>) {
+    /// Passes over every step that is over, and begins the pause that stands next. `passed` is the
+    /// step whose analysis is successful (I5).
+    pub(crate) fn advance(&mut self, release: &Release<'_>, passed: Option<usize>) {
         while let Some(step) = release.steps.get(self.index) {
             let over = match gate(step) {
                 Gate::Pause(pause) => self.pause_is_over(release, pause),
                 Gate::SetWeight => {
                     self.end_pause();
                     reached(release, self.weight(release))
+                }
+                Gate::Analysis => {
+                    self.end_pause();
+                    passed == Some(self.index)
                 }
                 Gate::Nothing => false,
             };
@@ -89,6 +104,20 @@ impl Cursor {
     fn end_pause(&mut self) {
         self.pauses.retain(|p| p.reason != PauseReason::CanaryPauseStep);
         self.controller_pause = false;
+    }
+
+    /// Pauses because an analysis could not tell: a person has to say how it goes on.
+    pub(crate) fn pause_as_inconclusive(&mut self, release: &Release<'_>) {
+        if !self.is_inconclusive() {
+            let reason = PauseReason::InconclusiveAnalysisRun;
+            self.pauses.push(PauseCondition { reason, start_time: release.now });
+            self.controller_pause = true;
+        }
+    }
+
+    /// Whether it is paused because an analysis could not tell.
+    pub(crate) fn is_inconclusive(&self) -> bool {
+        self.pauses.iter().any(|p| p.reason == PauseReason::InconclusiveAnalysisRun)
     }
 
     fn pause_is_over(&mut self, release: &Release<'_>, pause: &RolloutPause) -> bool {
@@ -131,7 +160,7 @@ impl Cursor {
 
     /// Whether a pause is under way that only a person ends.
     pub(crate) fn waits_for_a_person(&self, release: &Release<'_>) -> bool {
-        !self.pauses.is_empty() && self.pause_ends(release).is_none()
+        self.is_inconclusive() || (!self.pauses.is_empty() && self.pause_ends(release).is_none())
     }
 }
 
@@ -187,5 +216,8 @@ pub(crate) fn describe(step: &CanaryStep) -> String {
             None => "pause".to_owned(),
         };
     }
-    step.set_weight.map_or_else(|| "unknown".to_owned(), |weight| format!("setWeight: {weight}"))
+    if let Some(weight) = step.set_weight {
+        return format!("setWeight: {weight}");
+    }
+    analysis::describe(step).unwrap_or_else(|| "unknown".to_owned())
 }

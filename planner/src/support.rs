@@ -24,7 +24,6 @@ pub(crate) fn first_unsupported(spec: &RolloutSpec, status: &RolloutStatus) -> O
 fn in_canary(canary: &CanaryStrategy) -> Option<String> {
     let lacking = [
         ("trafficRouting", canary.traffic_routing.is_some()),
-        ("analysis", canary.analysis.is_some()),
         ("antiAffinity", canary.anti_affinity.is_some()),
         ("canaryMetadata", canary.canary_metadata.is_some()),
         ("stableMetadata", canary.stable_metadata.is_some()),
@@ -46,7 +45,6 @@ fn in_canary(canary: &CanaryStrategy) -> Option<String> {
 fn in_step(step: &CanaryStep) -> Option<&'static str> {
     let lacking = [
         ("experiment", step.experiment.is_some()),
-        ("analysis", step.analysis.is_some()),
         ("setCanaryScale", step.set_canary_scale.is_some()),
         ("setHeaderRoute", step.set_header_route.is_some()),
         ("setMirrorRoute", step.set_mirror_route.is_some()),

@@ -58,6 +58,20 @@ pub mod reasons {
     pub const INVALID_SPEC: &str = "InvalidSpec";
     pub const UNSUPPORTED_FEATURE: &str = "UnsupportedFeature";
     pub const PROGRESS_DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
+
+    /// Of an AnalysisRun that has come to a phase; none where it has not begun.
+    pub fn analysis_run(phase: &sluice_crd::analysis::AnalysisPhase) -> Option<&'static str> {
+        use sluice_crd::analysis::AnalysisPhase;
+        Some(match phase {
+            AnalysisPhase::Pending => "AnalysisRunPending",
+            AnalysisPhase::Running => "AnalysisRunRunning",
+            AnalysisPhase::Successful => "AnalysisRunSuccessful",
+            AnalysisPhase::Failed => "AnalysisRunFailed",
+            AnalysisPhase::Error => "AnalysisRunError",
+            AnalysisPhase::Inconclusive => "AnalysisRunInconclusive",
+            AnalysisPhase::Other(_) => return None,
+        })
+    }
 }
 
 impl Transition {

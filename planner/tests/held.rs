@@ -29,6 +29,7 @@ const DONE: [(&str, &[&str]); 3] = [
         "spec.strategy.canary",
         &[
             "abortScaleDownDelaySeconds",
+            "analysis",
             "canaryService",
             "maxSurge",
             "maxUnavailable",
@@ -38,7 +39,7 @@ const DONE: [(&str, &[&str]); 3] = [
             "steps",
         ],
     ),
-    ("spec.strategy.canary.steps[0]", &["pause", "setWeight"]),
+    ("spec.strategy.canary.steps[0]", &["analysis", "pause", "setWeight"]),
 ];
 
 /// Fields that are held, with a value that passes validation.
@@ -46,7 +47,6 @@ fn held() -> Vec<(&'static str, &'static str, Value)> {
     let canary = "spec.strategy.canary";
     let step = "spec.strategy.canary.steps[0]";
     let metadata = json!({"labels": {"role": "x"}});
-    let analysis = json!({"templates": [{"templateName": "success"}]});
     vec![
         (
             "spec",
@@ -56,7 +56,6 @@ fn held() -> Vec<(&'static str, &'static str, Value)> {
         ("spec", "rollbackWindow", json!({"revisions": 3})),
         ("spec", "restartAt", json!("2026-11-21T08:00:00Z")),
         (canary, "trafficRouting", Value::Null),
-        (canary, "analysis", analysis.clone()),
         (canary, "antiAffinity", json!({"requiredDuringSchedulingIgnoredDuringExecution": {}})),
         (canary, "canaryMetadata", metadata.clone()),
         (canary, "stableMetadata", metadata),
@@ -69,7 +68,6 @@ fn held() -> Vec<(&'static str, &'static str, Value)> {
             "experiment",
             json!({"templates": [{"name": "a", "specRef": "canary"}], "duration": "1h"}),
         ),
-        (step, "analysis", analysis),
         (step, "setCanaryScale", json!({"replicas": 1})),
         (step, "setHeaderRoute", json!({"name": "x"})),
         (step, "setMirrorRoute", json!({"name": "x"})),
@@ -109,6 +107,7 @@ fn planned(spec: Value) -> Plan {
             generation: 1,
             created: None,
             deleting: false,
+            labels: Default::default(),
             annotations: Default::default(),
             spec: Arc::new(serde_json::from_value(spec).unwrap()),
             status: Default::default(),
@@ -116,6 +115,8 @@ fn planned(spec: Value) -> Plan {
         replica_sets: Vec::new(),
         orphans: Vec::new(),
         services: Default::default(),
+        runs: Vec::new(),
+        templates: Default::default(),
         facts: Default::default(),
         failure: None,
         settings: Settings::default(),

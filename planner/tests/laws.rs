@@ -9,9 +9,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::identity::template_digest;
+use sluice_crd::time::Time;
 use sluice_planner::{
-    Action, Pods, ReplicaSetRecord, RolloutRecord, ServiceRecord, Settings, Snapshot, names, plan,
+    Action, Pods, ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot,
+    TemplateRecord, Templates, names, plan,
 };
 
 fn now() -> DateTime<Utc> {
@@ -29,6 +32,68 @@ struct World {
     /// Asked for, there, ready, available; `None` where the ReplicaSet does not exist.
     sets: [Option<[i64; 4]>; 3],
     services: [Option<usize>; 2],
+    /// AnalysisRuns by name.
+    runs: BTreeMap<String, RunRecord>,
+    /// Whether the template of the analyses is there.
+    template_exists: bool,
+}
+
+fn analysis() -> Value {
+    json!({"templates": [{"templateName": "success-rate"}]})
+}
+
+/// The template, and the spec of a run of it.
+fn analysis_template() -> Value {
+    json!({"metrics": [{"name": "m", "provider": {"prometheus": {"query": "q"}}}]})
+}
+
+fn phase() -> impl Strategy<Value = AnalysisPhase> {
+    prop::sample::select(vec![
+        AnalysisPhase::default(),
+        AnalysisPhase::Running,
+        AnalysisPhase::Successful,
+        AnalysisPhase::Failed,
+        AnalysisPhase::Error,
+        AnalysisPhase::Inconclusive,
+    ])
+}
+
+/// The name of an attempt at the analysis of a step, or of the one beside the steps.
+fn run_name() -> impl Strategy<Value = String> {
+    (prop::option::of(0usize..4), 0usize..3).prop_map(|(step, attempt)| {
+        let step = step.map(|step| format!("-{step}")).unwrap_or_default();
+        let attempt = if attempt == 0 { String::new() } else { format!(".{attempt}") };
+        format!("web-a-3{step}{attempt}")
+    })
+}
+
+fn runs() -> impl Strategy<Value = BTreeMap<String, RunRecord>> {
+    let flags = any::<[bool; 3]>();
+    let run = (run_name(), phase(), flags, 0i64..100).prop_map(|(name, phase, flags, ago)| {
+        let [terminate, deleting, same] = flags;
+        let spec = if same { analysis_template().to_string() } else { "{}".to_owned() };
+        let record = RunRecord {
+            name: name.clone(),
+            uid: format!("uid of {name}"),
+            resource_version: "1".to_owned(),
+            created: Some(Time::new(now() - TimeDelta::seconds(ago))),
+            deleting: deleting && terminate,
+            hash: "a".to_owned(),
+            terminate,
+            phase,
+            message: "because".to_owned(),
+            spec: Some(spec.into()),
+            ..RunRecord::default()
+        };
+        (name, record)
+    });
+    prop::collection::vec(run, 0..6).prop_map(|runs| runs.into_iter().collect())
+}
+
+/// What the status says of a run.
+fn recorded() -> impl Strategy<Value = Option<Value>> {
+    let run = (run_name(), phase());
+    prop::option::of(run.prop_map(|(name, phase)| json!({"name": name, "status": phase})))
 }
 
 fn template() -> Value {
@@ -44,6 +109,7 @@ fn steps() -> impl Strategy<Value = Option<Value>> {
         Just(json!({"pause": {}})),
         prop::sample::select(vec![0, 5, 3600]).prop_map(|s| json!({"pause": {"duration": s}})),
         (0i32..=100).prop_map(|w| json!({"setWeight": w, "pause": {}})),
+        Just(json!({"analysis": analysis()})),
     ];
     prop::option::of(prop::collection::vec(step, 0..4).prop_map(Value::from))
 }
@@ -108,7 +174,10 @@ fn any_world() -> impl Strategy<Value = World> {
     );
     let sets = [counts(), counts(), counts()];
     let services = [prop::option::of(0usize..4), prop::option::of(0usize..4)];
-    (spec, status, sets, services).prop_map(|(spec, status, sets, services)| {
+    let beside = prop::option::of(0i32..3);
+    let measured = (runs(), recorded(), recorded(), beside, any::<[bool; 3]>());
+    (spec, status, sets, services, measured).prop_map(|(spec, status, sets, services, measured)| {
+        let (runs, of_step, of_background, beside, [missing, undecided, rare]) = measured;
         let (replicas, surge, slack, steps, paused, deadline_aborts, named) = spec;
         let (current, stable, index, flags, pause, conditions, observed) = status;
         let zero = |v: &Value| *v == json!(0) || *v == json!("0%");
@@ -119,6 +188,10 @@ fn any_world() -> impl Strategy<Value = World> {
         }
         for (field, _) in ["stableService", "canaryService"].iter().zip(named).filter(|(_, n)| *n) {
             canary[*field] = Value::from(*field);
+        }
+        if let Some(start) = beside {
+            canary["analysis"] = analysis();
+            canary["analysis"]["startingStep"] = Value::from(start);
         }
         let spec = json!({
             "replicas": replicas,
@@ -145,13 +218,20 @@ fn any_world() -> impl Strategy<Value = World> {
             status["abortedAt"] = Value::from(instant(50));
         }
         if let Some(ago) = pause {
-            let pause = json!({"reason": "CanaryPauseStep", "startTime": instant(ago)});
-            status["pauseConditions"] = json!([pause]);
+            let reason = if undecided { "InconclusiveAnalysisRun" } else { "CanaryPauseStep" };
+            status["pauseConditions"] = json!([{"reason": reason, "startTime": instant(ago)}]);
+        }
+        if let Some(run) = of_step {
+            status["canary"]["currentStepAnalysisRunStatus"] = run;
+        }
+        if let Some(run) = of_background {
+            status["canary"]["currentBackgroundAnalysisRunStatus"] = run;
         }
         if observed {
             status["observedGeneration"] = Value::from("7");
         }
-        World { spec, status, generation: 7, sets, services }
+        let template_exists = !(missing && rare);
+        World { spec, status, generation: 7, sets, services, runs, template_exists }
     })
 }
 
@@ -202,8 +282,16 @@ fn snapshot(world: &World) -> Snapshot {
         };
         (name.to_owned(), Arc::new(record))
     };
+    let found = world.template_exists.then(|| {
+        let spec = analysis_template().to_string().into();
+        let record = TemplateRecord { spec, ..TemplateRecord::default() };
+        ((false, "success-rate".to_owned()), Arc::new(record))
+    });
+    let analysis_templates = Templates { found: found.into_iter().collect(), namespace_only: true };
     Snapshot {
         orphans: Vec::new(),
+        runs: world.runs.values().cloned().map(Arc::new).collect(),
+        templates: analysis_templates,
         now: now(),
         rollout: Arc::new(RolloutRecord {
             namespace: "shop".to_owned(),
@@ -213,6 +301,7 @@ fn snapshot(world: &World) -> Snapshot {
             generation: world.generation,
             created: None,
             deleting: false,
+            labels: Default::default(),
             annotations: Default::default(),
             spec: Arc::new(spec),
             status,
@@ -223,7 +312,10 @@ fn snapshot(world: &World) -> Snapshot {
             .zip(&world.services)
             .map(service)
             .collect(),
-        facts: sluice_planner::Facts { templates: Some(templates.chain([own]).collect()) },
+        facts: sluice_planner::Facts {
+            templates: Some(templates.chain([own]).collect()),
+            pods_in_trouble: None,
+        },
         failure: None,
         settings: Settings::default(),
     }
@@ -332,6 +424,92 @@ proptest! {
         if !stable_exists {
             // Nothing to go back to: what is there stays.
             prop_assert!(s.replica_sets.iter().all(|rs| asked[&rs.name] <= rs.desired.0));
+        }
+    }
+
+    /// I5: no step of an analysis is passed, and no version promoted, past a run that does not say
+    /// so; and one that has failed ends the release.
+    #[test]
+    fn no_step_is_passed_without_a_verdict(mut world in any_world()) {
+        world.status["currentPodHash"] = Value::from("a");
+        world.status["currentStepHash"] = Value::from("same");
+        world.status["stableRS"] = Value::from("b");
+        world.status["abort"] = Value::from(false);
+        world.status["promoteFull"] = Value::from(false);
+        world.status.as_object_mut().unwrap().remove("abortedAt");
+        world.sets[0].get_or_insert([1, 1, 0, 0]);
+        world.sets[1].get_or_insert([1, 1, 0, 0]);
+        let s = snapshot(&world);
+        let before = &s.rollout.status;
+        let Some(write) = plan(&s).status else { return Ok(()) };
+        let steps = s.rollout.spec.strategy.canary.as_ref().unwrap().steps.clone();
+        let steps = steps.unwrap_or_default();
+        let from = before.current_step_index.unwrap_or(0).clamp(0, steps.len() as i32) as usize;
+        let to = write.status.current_step_index.unwrap_or(0).max(0) as usize;
+        let recorded = before.canary.current_step_analysis_run_status.as_ref();
+        let run = |name: &str| s.runs.iter().find(|run| run.name == name && !run.deleting);
+        let said = |index: usize| {
+            let recorded = recorded.filter(|run| {
+                let rest = run.name.strip_prefix(&format!("web-a-3-{index}"));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            });
+            recorded.and_then(|recorded| run(&recorded.name)).map(|run| run.phase.clone())
+        };
+        for (index, step) in steps.iter().enumerate().take(to).skip(from) {
+            let waits = step.analysis.is_some();
+            prop_assert!(!waits || said(index) == Some(AnalysisPhase::Successful), "step {index}");
+        }
+        let failed = |phase: Option<AnalysisPhase>| {
+            matches!(phase, Some(AnalysisPhase::Failed | AnalysisPhase::Error))
+        };
+        let at_analysis = steps.get(from).is_some_and(|step| step.analysis.is_some());
+        if at_analysis && failed(said(from)) && world.template_exists {
+            prop_assert!(write.status.abort, "{:?}", write.status);
+        }
+        let promoted = write.status.stable_rs == "a";
+        prop_assert!(!(promoted && write.status.abort));
+    }
+
+    /// I14: no run is begun beside a live one of the same step.
+    #[test]
+    fn no_analysis_has_two_runs(world in any_world()) {
+        let s = snapshot(&world);
+        let actions = plan(&s).actions;
+        let base = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let mut begun = std::collections::BTreeSet::new();
+        for action in &actions {
+            let Action::CreateAnalysisRun { name, manifest } = action else { continue };
+            prop_assert!(s.runs.iter().all(|run| run.name != *name), "{name} is there already");
+            prop_assert!(begun.insert(base(name)), "{name} is begun twice");
+            prop_assert_eq!(&manifest["metadata"]["name"], name);
+            for other in s.runs.iter().filter(|r| r.is_live() && base(&r.name) == base(name)) {
+                let ended = actions.iter().any(|action| {
+                    matches!(action, Action::TerminateRun { name, .. } if *name == other.name)
+                });
+                prop_assert!(ended, "{} goes on beside {name}", other.name);
+            }
+        }
+    }
+
+    /// Runs that nobody waits for any longer are ended, and none that is over or current is.
+    #[test]
+    fn runs_are_ended_when_their_time_is_over(world in any_world()) {
+        let s = snapshot(&world);
+        let planned = plan(&s);
+        let status = planned.status.as_ref().map_or(&s.rollout.status, |w| &w.status);
+        let canary = &status.canary;
+        let current = [
+            &canary.current_step_analysis_run_status,
+            &canary.current_background_analysis_run_status,
+        ];
+        for action in &planned.actions {
+            let (Action::TerminateRun { name, .. } | Action::DeleteRun { name, .. }) = action else {
+                continue;
+            };
+            let run = s.runs.iter().find(|run| run.name == *name).unwrap();
+            let ends = matches!(action, Action::TerminateRun { .. });
+            prop_assert_eq!(ends, run.is_live());
+            prop_assert!(current.into_iter().flatten().all(|current| current.name != *name));
         }
     }
 }

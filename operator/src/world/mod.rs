@@ -2,6 +2,7 @@
 //!
 //! A record never goes back in time: an event older than what is known is dropped.
 
+pub mod analysis;
 mod pending;
 pub mod record;
 mod table;
@@ -12,10 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::core::{Selector, SelectorExt};
-use sluice_planner::{ReplicaSetRecord, RolloutRecord, ServiceRecord};
+use sluice_crd::rollout::{AnalysisTemplateRef, RolloutAnalysis};
+use sluice_planner::{ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Templates};
 use tokio::time::Instant;
 
 use crate::key::Key;
+use analysis::{MetricInfo, OwnedRun, PlacedTemplate};
 pub use pending::{Effect, ObjectId, PATIENCE, Pending, ResourceKind, Shown, Wrote};
 use record::{Observed, OwnedReplicaSet, PlacedService};
 pub use table::Entry;
@@ -48,6 +51,12 @@ pub enum Event {
     ReplicaSet(Change<OwnedReplicaSet>),
     /// Of a Service.
     Service(Change<PlacedService>),
+    /// Of an AnalysisRun.
+    AnalysisRun(Change<OwnedRun>),
+    /// Of an AnalysisTemplate.
+    AnalysisTemplate(Change<PlacedTemplate<false>>),
+    /// Of a ClusterAnalysisTemplate.
+    ClusterAnalysisTemplate(Change<PlacedTemplate<true>>),
 }
 
 /// All records.
@@ -56,71 +65,103 @@ pub struct World {
     rollouts: Table<Arc<RolloutRecord>>,
     replica_sets: Table<OwnedReplicaSet>,
     services: Table<PlacedService>,
+    runs: Table<OwnedRun>,
+    templates: Table<PlacedTemplate<false>>,
+    cluster_templates: Table<PlacedTemplate<true>>,
+    /// ClusterAnalysisTemplates are not watched.
+    namespace_only: bool,
     places_by_uid: BTreeMap<String, Place>,
     owned: BTreeMap<String, BTreeSet<Place>>,
+    /// Owner -> AnalysisRuns.
+    owned_runs: BTreeMap<String, BTreeSet<Place>>,
     /// ReplicaSets without an owner.
     orphans: BTreeSet<Place>,
     /// Service -> the Rollouts that name it.
     namers: BTreeMap<Place, BTreeSet<String>>,
     /// Rollout -> the Services that carry its mark.
     marked: BTreeMap<Place, BTreeSet<String>>,
+    /// Rollouts with an analysis: those of a template's namespace are looked at when it changes.
+    analysed: BTreeSet<Place>,
     list_began: BTreeMap<ResourceKind, Instant>,
     pending: Pending,
 }
 
 impl World {
+    /// Of a controller for one namespace, which may not read what belongs to the cluster.
+    pub fn of_one_namespace() -> Self {
+        Self { namespace_only: true, ..Self::default() }
+    }
+
     /// Takes in an event; the keys that have to look again.
     pub fn take(&mut self, event: Event, now: Instant) -> BTreeSet<Key> {
-        let mut affected = BTreeSet::new();
+        use ResourceKind as Kind;
         match event {
             Event::Rollout(change) => {
-                self.before(ResourceKind::Rollout, &change, now, &mut affected);
-                let ended = matches!(change, Change::ListEnds);
-                for changed in self.rollouts.take(change) {
-                    self.rollout_changed(changed, &mut affected);
-                }
-                self.after(ResourceKind::Rollout, ended, &mut affected);
+                self.take_in(Kind::Rollout, change, now, |w| &mut w.rollouts, Self::rollout_changed)
             }
             Event::ReplicaSet(change) => {
-                self.before(ResourceKind::ReplicaSet, &change, now, &mut affected);
-                let ended = matches!(change, Change::ListEnds);
-                for changed in self.replica_sets.take(change) {
-                    self.replica_set_changed(changed, &mut affected);
-                }
-                self.after(ResourceKind::ReplicaSet, ended, &mut affected);
+                let changed = Self::replica_set_changed;
+                self.take_in(Kind::ReplicaSet, change, now, |w| &mut w.replica_sets, changed)
             }
             Event::Service(change) => {
-                self.before(ResourceKind::Service, &change, now, &mut affected);
-                let ended = matches!(change, Change::ListEnds);
-                for changed in self.services.take(change) {
-                    self.service_changed(changed, &mut affected);
-                }
-                self.after(ResourceKind::Service, ended, &mut affected);
+                self.take_in(Kind::Service, change, now, |w| &mut w.services, Self::service_changed)
+            }
+            Event::AnalysisRun(change) => {
+                self.take_in(Kind::AnalysisRun, change, now, |w| &mut w.runs, Self::run_changed)
+            }
+            Event::AnalysisTemplate(change) => {
+                let changed = Self::template_changed;
+                self.take_in(Kind::AnalysisTemplate, change, now, |w| &mut w.templates, changed)
+            }
+            Event::ClusterAnalysisTemplate(change) => {
+                let (kind, changed) = (Kind::ClusterAnalysisTemplate, Self::template_changed);
+                self.take_in(kind, change, now, |w| &mut w.cluster_templates, changed)
             }
         }
+    }
+
+    fn take_in<R>(
+        &mut self,
+        kind: ResourceKind,
+        change: Change<R>,
+        now: Instant,
+        table: fn(&mut Self) -> &mut Table<R>,
+        changed: fn(&mut Self, Changed<R>, &mut BTreeSet<Key>),
+    ) -> BTreeSet<Key> {
+        let mut affected = BTreeSet::new();
+        self.before(kind, &change, now, &mut affected);
+        let ended = matches!(change, Change::ListEnds);
+        for one in table(self).take(change) {
+            changed(self, one, &mut affected);
+        }
+        self.after(kind, ended, &mut affected);
         affected
     }
 
     /// An object that was fetched is not there.
     pub fn is_gone(&mut self, id: &ObjectId) -> BTreeSet<Key> {
-        let mut affected: BTreeSet<Key> = self.pending.settle(id).into_iter().collect();
+        let mut affected = self.pending.settle(id);
         let place = id.place.clone();
+        let out = &mut affected;
         match id.kind {
             ResourceKind::Rollout => {
-                if let Some(changed) = self.rollouts.drop_entry(place) {
-                    self.rollout_changed(changed, &mut affected);
-                }
+                let gone = self.rollouts.drop_entry(place);
+                gone.into_iter().for_each(|changed| self.rollout_changed(changed, out));
             }
             ResourceKind::ReplicaSet => {
-                if let Some(changed) = self.replica_sets.drop_entry(place) {
-                    self.replica_set_changed(changed, &mut affected);
-                }
+                let gone = self.replica_sets.drop_entry(place);
+                gone.into_iter().for_each(|changed| self.replica_set_changed(changed, out));
             }
             ResourceKind::Service => {
-                if let Some(changed) = self.services.drop_entry(place) {
-                    self.service_changed(changed, &mut affected);
-                }
+                let gone = self.services.drop_entry(place);
+                gone.into_iter().for_each(|changed| self.service_changed(changed, out));
             }
+            ResourceKind::AnalysisRun => {
+                let gone = self.runs.drop_entry(place);
+                gone.into_iter().for_each(|changed| self.run_changed(changed, out));
+            }
+            // They are not written, and so never fetched.
+            ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => {}
         }
         affected
     }
@@ -132,16 +173,25 @@ impl World {
 
     /// Notes a write of ours.
     pub fn wrote(&mut self, key: &Key, wrote: Wrote, now: Instant) {
-        fn shown<R>(table: &Table<R>, place: &Place) -> Option<(String, String)> {
-            table.entry(place).map(|e| (e.uid.clone(), e.version.clone()))
-        }
-        let known = match wrote.id.kind {
-            ResourceKind::Rollout => shown(&self.rollouts, &wrote.id.place),
-            ResourceKind::ReplicaSet => shown(&self.replica_sets, &wrote.id.place),
-            ResourceKind::Service => shown(&self.services, &wrote.id.place),
-        };
+        let known = self.shown(&wrote.id);
         let shown = known.as_ref().map(|(uid, version)| Shown { uid, version });
         self.pending.add(key, wrote, shown, now);
+    }
+
+    /// Uid and version of an object as its record shows it.
+    fn shown(&self, id: &ObjectId) -> Option<(String, String)> {
+        fn of<R>(table: &Table<R>, place: &Place) -> Option<(String, String)> {
+            table.entry(place).map(|e| (e.uid.clone(), e.version.clone()))
+        }
+        let place = &id.place;
+        match id.kind {
+            ResourceKind::Rollout => of(&self.rollouts, place),
+            ResourceKind::ReplicaSet => of(&self.replica_sets, place),
+            ResourceKind::Service => of(&self.services, place),
+            ResourceKind::AnalysisRun => of(&self.runs, place),
+            ResourceKind::AnalysisTemplate => of(&self.templates, place),
+            ResourceKind::ClusterAnalysisTemplate => of(&self.cluster_templates, place),
+        }
     }
 
     /// The kinds that have not been listed yet.
@@ -150,6 +200,11 @@ impl World {
             ResourceKind::Rollout => self.rollouts.is_synced(),
             ResourceKind::ReplicaSet => self.replica_sets.is_synced(),
             ResourceKind::Service => self.services.is_synced(),
+            ResourceKind::AnalysisRun => self.runs.is_synced(),
+            ResourceKind::AnalysisTemplate => self.templates.is_synced(),
+            ResourceKind::ClusterAnalysisTemplate => {
+                self.namespace_only || self.cluster_templates.is_synced()
+            }
         };
         ResourceKind::ALL.into_iter().filter(|kind| !synced(kind)).collect()
     }
@@ -168,6 +223,58 @@ impl World {
     pub fn replica_sets_of(&self, uid: &str) -> Vec<Arc<ReplicaSetRecord>> {
         let places = self.owned.get(uid).into_iter().flatten();
         places.filter_map(|p| self.replica_sets.get(p)).map(|rs| Arc::clone(&rs.record)).collect()
+    }
+
+    /// What is known of an AnalysisRun.
+    pub fn run(&self, namespace: &str, name: &str) -> Option<&Entry<OwnedRun>> {
+        self.runs.entry(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// Every AnalysisRun that can be understood.
+    pub fn runs(&self) -> impl Iterator<Item = &OwnedRun> {
+        self.runs.entries().filter_map(|(_, entry)| entry.record.as_ref().ok())
+    }
+
+    /// Every AnalysisTemplate and ClusterAnalysisTemplate: place and metrics.
+    pub fn all_templates(&self) -> impl Iterator<Item = (&Place, &[MetricInfo])> {
+        fn of<const CLUSTER: bool>(
+            table: &Table<PlacedTemplate<CLUSTER>>,
+        ) -> impl Iterator<Item = (&Place, &[MetricInfo])> {
+            table.entries().filter_map(|(p, e)| Some((p, &*e.record.as_ref().ok()?.metrics)))
+        }
+        of(&self.templates).chain(of(&self.cluster_templates))
+    }
+
+    /// The AnalysisRuns that an object controls, in the order of their names.
+    pub fn runs_of(&self, uid: &str) -> Vec<Arc<RunRecord>> {
+        let places = self.owned_runs.get(uid).into_iter().flatten();
+        places.filter_map(|p| self.runs.get(p)).map(|run| Arc::clone(&run.record)).collect()
+    }
+
+    /// The templates that a Rollout's analyses lead to, nested ones included.
+    pub fn templates_of(&self, rollout: &RolloutRecord) -> Templates {
+        let mut out = Templates { namespace_only: self.namespace_only, ..Templates::default() };
+        let mut open: Vec<AnalysisTemplateRef> =
+            analyses(rollout).flat_map(|analysis| analysis.templates.iter().cloned()).collect();
+        while let Some(next) = open.pop() {
+            let cluster = next.cluster_scope.unwrap_or(false);
+            let key = (cluster, next.template_name);
+            if out.found.contains_key(&key) {
+                continue;
+            }
+            let namespace = if cluster { String::new() } else { rollout.namespace.clone() };
+            let place = (namespace, key.1.clone());
+            let found = if cluster {
+                self.cluster_templates.get(&place).map(|t| (&t.record, &t.nested))
+            } else {
+                self.templates.get(&place).map(|t| (&t.record, &t.nested))
+            };
+            if let Some((record, nested)) = found {
+                open.extend(nested.iter().cloned());
+                out.found.insert(key, Arc::clone(record));
+            }
+        }
+        out
     }
 
     /// The ReplicaSets without an owner that a Rollout's selector matches, in the order of names.
@@ -246,12 +353,14 @@ impl World {
             return;
         }
         let Some(began) = self.list_began.get(&kind).copied() else { return };
-        let (rollouts, replica_sets, services) =
-            (&self.rollouts, &self.replica_sets, &self.services);
+        let (rollouts, replica_sets, services, runs) =
+            (&self.rollouts, &self.replica_sets, &self.services, &self.runs);
         let named = |place: &Place| match kind {
             ResourceKind::Rollout => rollouts.entry(place).is_some(),
             ResourceKind::ReplicaSet => replica_sets.entry(place).is_some(),
             ResourceKind::Service => services.entry(place).is_some(),
+            ResourceKind::AnalysisRun => runs.entry(place).is_some(),
+            ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => true,
         };
         affected.extend(self.pending.not_listed(kind, began, named));
     }
@@ -271,7 +380,11 @@ impl World {
                 take_out(&mut self.namers, (place.0.clone(), service), &place.1);
             }
         }
+        self.analysed.remove(&place);
         if let Some(new) = &after {
+            if analyses(new).next().is_some() {
+                self.analysed.insert(place.clone());
+            }
             self.places_by_uid.insert(new.uid.clone(), place.clone());
             for service in named_services(new) {
                 let at = (place.0.clone(), service);
@@ -328,6 +441,44 @@ impl World {
         }
     }
 
+    fn run_changed(&mut self, changed: Changed<OwnedRun>, affected: &mut BTreeSet<Key>) {
+        let Changed { place, before, present } = changed;
+        let key = Key::analysis_run(&place.0, &place.1);
+        let before = before.and_then(|entry| entry.record.ok());
+        let after = self.runs.get(&place);
+        let owner = after.and_then(|run| run.owner.clone());
+        let same = before.as_ref().zip(after).is_some_and(|(before, after)| {
+            before.owner == after.owner && is_same_to_a_rollout(&before.record, &after.record)
+        });
+        if let Some(old) =
+            before.and_then(|run| run.owner).filter(|old| Some(old) != owner.as_ref())
+        {
+            affected.extend(self.key_of_uid(&old));
+            take_out(&mut self.owned_runs, old, &place);
+        }
+        if let Some(owner) = owner {
+            // What a Rollout waits for is a verdict, not each measurement.
+            if !same {
+                affected.extend(self.key_of_uid(&owner));
+            }
+            self.owned_runs.entry(owner).or_default().insert(place);
+        }
+        if !present {
+            self.pending.forget(&key);
+        }
+        affected.insert(key);
+    }
+
+    fn template_changed<const CLUSTER: bool>(
+        &mut self,
+        changed: Changed<PlacedTemplate<CLUSTER>>,
+        affected: &mut BTreeSet<Key>,
+    ) {
+        let near = |place: &&Place| CLUSTER || place.0 == changed.place.0;
+        let rollouts = self.analysed.iter().filter(near);
+        affected.extend(rollouts.map(|(namespace, name)| Key::rollout(namespace, name)));
+    }
+
     /// The Rollouts of a namespace.
     fn neighbours(&self, namespace: &str) -> Vec<Key> {
         let all = self.rollouts.entries().map(|(place, _)| place);
@@ -338,6 +489,20 @@ impl World {
     fn key_of_uid(&self, uid: &str) -> Option<Key> {
         self.places_by_uid.get(uid).map(|(namespace, name)| Key::rollout(namespace, name))
     }
+}
+
+/// Whether two records of a run differ in nothing that a Rollout looks at.
+fn is_same_to_a_rollout(before: &RunRecord, after: &RunRecord) -> bool {
+    let seen = |run: &RunRecord| RunRecord { resource_version: String::new(), ..run.clone() };
+    seen(before) == seen(after)
+}
+
+/// The analyses that a Rollout defines.
+fn analyses(rollout: &RolloutRecord) -> impl Iterator<Item = &RolloutAnalysis> {
+    let canary = rollout.spec.strategy.canary.as_ref();
+    let background = canary.and_then(|c| c.analysis.as_ref()).map(|a| &a.analysis);
+    let steps = canary.and_then(|c| c.steps.as_deref()).unwrap_or_default();
+    background.into_iter().chain(steps.iter().filter_map(|step| step.analysis.as_ref()))
 }
 
 /// The Services that a Rollout names.

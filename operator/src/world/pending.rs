@@ -4,7 +4,7 @@
 //! version is reached, when the object is gone or replaced, or when a list that began after the
 //! write does not name it. Should none of this come, one GET decides after [`PATIENCE`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -25,11 +25,24 @@ pub enum ResourceKind {
     ReplicaSet,
     /// `services`
     Service,
+    /// `analysisruns.argoproj.io`
+    AnalysisRun,
+    /// `analysistemplates.argoproj.io`; read only.
+    AnalysisTemplate,
+    /// `clusteranalysistemplates.argoproj.io`; read only.
+    ClusterAnalysisTemplate,
 }
 
 impl ResourceKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Rollout, Self::ReplicaSet, Self::Service];
+    pub const ALL: [Self; 6] = [
+        Self::Rollout,
+        Self::ReplicaSet,
+        Self::Service,
+        Self::AnalysisRun,
+        Self::AnalysisTemplate,
+        Self::ClusterAnalysisTemplate,
+    ];
 
     /// The kind as objects name it.
     pub fn name(self) -> &'static str {
@@ -37,6 +50,9 @@ impl ResourceKind {
             Self::Rollout => "Rollout",
             Self::ReplicaSet => "ReplicaSet",
             Self::Service => "Service",
+            Self::AnalysisRun => "AnalysisRun",
+            Self::AnalysisTemplate => "AnalysisTemplate",
+            Self::ClusterAnalysisTemplate => "ClusterAnalysisTemplate",
         }
     }
 }
@@ -83,7 +99,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub struct Pending {
     by_key: BTreeMap<Key, BTreeMap<ObjectId, Waiting>>,
-    keys: BTreeMap<ObjectId, Key>,
+    /// An AnalysisRun is written for itself and for its Rollout.
+    keys: BTreeMap<ObjectId, BTreeSet<Key>>,
 }
 
 /// What a record shows of an object.
@@ -100,43 +117,59 @@ impl Pending {
     pub fn add(&mut self, key: &Key, wrote: Wrote, shown: Option<Shown<'_>>, now: Instant) {
         let waiting = Waiting { uid: wrote.uid, effect: wrote.effect, since: now };
         if shown.is_some_and(|shown| waiting.is_shown_by(shown)) {
-            self.settle(&wrote.id);
+            self.let_go(key, &wrote.id);
             return;
         }
         if shown.is_none() && !matches!(waiting.effect, Effect::Version(_)) {
             return;
         }
-        self.keys.insert(wrote.id.clone(), key.clone());
+        self.keys.entry(wrote.id.clone()).or_default().insert(key.clone());
         self.by_key.entry(key.clone()).or_default().insert(wrote.id, waiting);
     }
 
-    /// A record of the object came in; the key that need not wait for it any longer.
-    pub fn seen(&mut self, id: &ObjectId, shown: Shown<'_>) -> Option<Key> {
-        let key = self.keys.get(id)?;
-        let waiting = self.by_key.get(key)?.get(id)?;
-        if waiting.is_shown_by(shown) { self.settle(id) } else { None }
+    /// A record of the object came in; the keys that need not wait for it any longer.
+    pub fn seen(&mut self, id: &ObjectId, shown: Shown<'_>) -> BTreeSet<Key> {
+        self.settle_where(id, |waiting| waiting.is_shown_by(shown))
     }
 
-    /// An object of the name was deleted; the key that need not wait for it any longer. The one
+    /// An object of the name was deleted; the keys that need not wait for it any longer. The one
     /// that came after it may still be waited for.
-    pub fn deleted(&mut self, id: &ObjectId, last: Shown<'_>) -> Option<Key> {
-        let key = self.keys.get(id)?;
-        let waiting = self.by_key.get(key)?.get(id)?;
-        let ours = waiting.uid.as_deref() == Some(last.uid);
-        let shown = ours && waiting.effect == Effect::Gone || waiting.is_shown_by(last);
-        if shown { self.settle(id) } else { None }
+    pub fn deleted(&mut self, id: &ObjectId, last: Shown<'_>) -> BTreeSet<Key> {
+        self.settle_where(id, |waiting| {
+            let ours = waiting.uid.as_deref() == Some(last.uid);
+            ours && waiting.effect == Effect::Gone || waiting.is_shown_by(last)
+        })
     }
 
-    /// The object was fetched; the key that need not wait for it any longer.
-    pub fn settle(&mut self, id: &ObjectId) -> Option<Key> {
-        let key = self.keys.remove(id)?;
-        if let Some(waiting) = self.by_key.get_mut(&key) {
+    /// The object was fetched; the keys that need not wait for it any longer.
+    pub fn settle(&mut self, id: &ObjectId) -> BTreeSet<Key> {
+        self.settle_where(id, |_| true)
+    }
+
+    fn settle_where(&mut self, id: &ObjectId, shown: impl Fn(&Waiting) -> bool) -> BTreeSet<Key> {
+        let waits = |key: &&Key| self.by_key.get(*key).and_then(|w| w.get(id)).is_some_and(&shown);
+        let settled: BTreeSet<Key> =
+            self.keys.get(id).into_iter().flatten().filter(waits).cloned().collect();
+        for key in &settled {
+            self.let_go(key, id);
+        }
+        settled
+    }
+
+    /// A key waits for an object no longer.
+    fn let_go(&mut self, key: &Key, id: &ObjectId) {
+        if let Some(waiting) = self.by_key.get_mut(key) {
             waiting.remove(id);
             if waiting.is_empty() {
-                self.by_key.remove(&key);
+                self.by_key.remove(key);
             }
         }
-        Some(key)
+        if let Some(keys) = self.keys.get_mut(id) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.keys.remove(id);
+            }
+        }
     }
 
     /// A list of the kind that began at `began` is complete and did not name these objects.
@@ -145,23 +178,18 @@ impl Pending {
         kind: ResourceKind,
         began: Instant,
         named: impl Fn(&Place) -> bool,
-    ) -> Vec<Key> {
-        let gone: Vec<ObjectId> = self
-            .keys
-            .iter()
-            .filter(|(id, _)| id.kind == kind && !named(&id.place))
-            .filter(|(id, key)| {
-                self.by_key.get(key).and_then(|w| w.get(id)).is_some_and(|w| w.since <= began)
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        gone.iter().filter_map(|id| self.settle(id)).collect()
+    ) -> BTreeSet<Key> {
+        let absent = self.keys.keys().filter(|id| id.kind == kind && !named(&id.place));
+        let absent: Vec<ObjectId> = absent.cloned().collect();
+        let settle = |id| self.settle_where(id, |waiting| waiting.since <= began);
+        absent.iter().flat_map(settle).collect()
     }
 
     /// The key's object is gone: nothing of it is waited for any longer.
     pub fn forget(&mut self, key: &Key) {
-        for id in self.by_key.remove(key).unwrap_or_default().into_keys() {
-            self.keys.remove(&id);
+        let waiting = self.by_key.get(key).map(|waiting| waiting.keys().cloned().collect());
+        for id in waiting.unwrap_or_else(Vec::new) {
+            self.let_go(key, &id);
         }
     }
 

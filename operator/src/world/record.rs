@@ -47,6 +47,30 @@ impl Meta {
         self.deletion_timestamp.is_some()
     }
 
+    /// `metadata.creationTimestamp`.
+    pub fn created(&self) -> Option<Time> {
+        self.creation_timestamp
+    }
+
+    /// The value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+
+    /// The value of an annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.get(key).map(String::as_str)
+    }
+
+    /// The uid of the object that controls it.
+    pub fn controller(&self) -> Option<&str> {
+        self.owner_references.iter().find(|o| o.controller).map(|o| o.uid.as_str())
+    }
+
+    fn labels(&mut self) -> Annotations {
+        std::mem::take(&mut self.labels).into_iter().collect()
+    }
+
     fn annotations(&mut self) -> Annotations {
         self.annotations.remove(LAST_APPLIED);
         std::mem::take(&mut self.annotations).into_iter().collect()
@@ -158,7 +182,7 @@ pub struct RolloutWire {
 }
 
 /// A part of an object; an error names the field by its path.
-fn decoded<T: DeserializeOwned>(part: &str, value: Value) -> Result<T, String> {
+pub(super) fn decoded<T: DeserializeOwned>(part: &str, value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { format!(".{path}") };
@@ -166,7 +190,7 @@ fn decoded<T: DeserializeOwned>(part: &str, value: Value) -> Result<T, String> {
     })
 }
 
-fn empty() -> Value {
+pub(super) fn empty() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
@@ -186,6 +210,7 @@ impl Record for Arc<RolloutRecord> {
         let spec = decoded("spec", wire.spec)?;
         let status = decoded("status", wire.status)?;
         Ok(Arc::new(RolloutRecord {
+            labels: meta.labels(),
             annotations: meta.annotations(),
             deleting: meta.deleting(),
             namespace: meta.namespace,
@@ -273,7 +298,7 @@ impl Record for OwnedReplicaSet {
         let is_orphan = meta.owner_references.is_empty();
         Ok(Self {
             orphaned: is_orphan.then(|| std::mem::take(&mut meta.labels)),
-            owner: meta.owner_references.iter().find(|o| o.controller).map(|o| o.uid.clone()),
+            owner: meta.controller().map(str::to_owned),
             record: Arc::new(ReplicaSetRecord {
                 annotations: meta.annotations(),
                 deleting: meta.deleting(),

@@ -12,6 +12,7 @@ use sluice_crd::observed_generation::ObservedGeneration;
 use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
 use sluice_crd::time::Time;
 
+use crate::analysis::Runs;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::newest;
 use crate::plan::Urgency;
@@ -31,6 +32,10 @@ pub(crate) struct Decision<'a> {
     pub(crate) promoted: Option<String>,
     /// Aborted by the controller, for this cause.
     pub(crate) abort_cause: Option<String>,
+    /// The AnalysisRuns that stand for it.
+    pub(crate) runs: &'a Runs,
+    /// Why its analyses cannot be started; empty where they can.
+    pub(crate) unfit: &'a [String],
 }
 
 impl Decision<'_> {
@@ -66,7 +71,12 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
         status.promote_full = false;
     }
 
-    conditions::remove(&mut status, kinds::INVALID_SPEC);
+    decision.runs.record(&mut status);
+    if decision.promoted.is_some() {
+        Runs::default().record(&mut status);
+    }
+
+    fitness(release, decision, &mut status);
     replica_failure(release, &mut status);
     availability(release, &mut status);
     progress::conditions(release, decision, &mut status);
@@ -115,6 +125,22 @@ fn availability(release: &Release<'_>, status: &mut RolloutStatus) {
         message: message.to_owned(),
     };
     conditions::set(status, release.now, say);
+}
+
+/// Whether what the release refers to fits: what does not is told at once, though it may not be
+/// needed yet.
+fn fitness(release: &Release<'_>, decision: &Decision<'_>, status: &mut RolloutStatus) {
+    if decision.unfit.is_empty() {
+        conditions::remove(status, kinds::INVALID_SPEC);
+        return;
+    }
+    let say = Say {
+        kind: kinds::INVALID_SPEC,
+        status: ConditionStatus::True,
+        reason: reasons::INVALID_REFERENCE,
+        message: decision.unfit.join("; "),
+    };
+    conditions::set_current(status, release.now, say);
 }
 
 /// What the ReplicaSets report (a quota, a webhook that refuses pods).

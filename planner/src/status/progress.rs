@@ -8,6 +8,7 @@ use super::Decision;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::release::Release;
 use crate::stage::{Entry, Stage};
+use crate::steps::is_analysis;
 
 pub(crate) fn conditions(
     release: &Release<'_>,
@@ -155,6 +156,8 @@ pub(crate) fn deadline(
 fn deadline_from(release: &Release<'_>, entry: &Entry, since: Time) -> Option<Time> {
     match entry.stage {
         Stage::Steady | Stage::Aborted => None,
+        // An analysis takes its time (spec §2.6); what is wrong with it, it says itself.
+        Stage::Stepping if is_analysis(release, entry.cursor.index) => None,
         Stage::Initial | Stage::Stepping | Stage::Promoting => {
             Some(since.plus_seconds(release.spec().progress_deadline_seconds_or_default()))
         }

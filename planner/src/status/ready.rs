@@ -1,16 +1,19 @@
 //! The conditions for kstatus (`Ready`, `Reconciling`, `Stalled`) and the reasons that they carry.
 
-use sluice_crd::rollout::{ConditionStatus, RolloutPhase, RolloutStatus};
+use sluice_crd::analysis::AnalysisPhase;
+use sluice_crd::rollout::{
+    ConditionStatus, PauseCondition, PauseReason, RolloutPhase, RolloutStatus,
+};
 use sluice_crd::time::Time;
 
-use super::deadline;
+use super::{Decision, deadline};
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::quantity::Pods;
 use crate::reason::{Deadline, Reason, Role};
 use crate::release::Release;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::{Entry, Stage};
-use crate::steps::{describe, split_for};
+use crate::steps::{describe, is_analysis, split_for};
 
 /// Says in `Ready` why things are as they are, and in the other two what kstatus makes of it.
 pub(crate) fn say_ready(status: &mut RolloutStatus, now: Time, reasons: &[Reason]) {
@@ -35,14 +38,18 @@ pub(crate) fn say_ready(status: &mut RolloutStatus, now: Time, reasons: &[Reason
 /// What the release waits for, the most important first.
 pub(crate) fn stage_reasons(
     release: &Release<'_>,
-    entry: &Entry,
+    decision: &Decision<'_>,
     status: &RolloutStatus,
     service_waits: &[Reason],
 ) -> Vec<Reason> {
+    let entry = decision.entry;
     let mut out = Vec::new();
     if status.abort {
         out.push(aborted(release, status));
         return out;
+    }
+    if !decision.unfit.is_empty() {
+        out.push(Reason::Invalid { problems: decision.unfit.to_vec() });
     }
     if let Some(c) = conditions::get(status, kinds::PROGRESSING)
         && c.reason == reasons::TIMED_OUT
@@ -56,9 +63,10 @@ pub(crate) fn stage_reasons(
         out.push(Reason::PausedByUser { rollout: release.rollout.name.clone() });
     }
     for pause in &status.pause_conditions {
-        out.push(paused(release, entry, pause.reason.as_str(), pause.start_time));
+        out.push(paused(release, entry, status, pause));
     }
     if out.is_empty() || !is_waiting(&out) {
+        out.extend(measuring(release, entry, status));
         out.extend(moving(release, entry, status));
         out.extend(service_waits.iter().cloned());
     }
@@ -73,7 +81,21 @@ pub(crate) fn stage_reasons(
 }
 
 fn is_waiting(reasons: &[Reason]) -> bool {
-    reasons.iter().any(|r| !matches!(r, Reason::DeadlineExceeded { .. }))
+    let waits = |r: &Reason| !matches!(r, Reason::DeadlineExceeded { .. } | Reason::Invalid { .. });
+    reasons.iter().any(waits)
+}
+
+/// The analysis that the current step waits for.
+fn measuring(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Option<Reason> {
+    let waits = entry.stage == Stage::Stepping && is_analysis(release, entry.cursor.index);
+    let run = status.canary.current_step_analysis_run_status.as_ref().filter(|_| waits)?;
+    let record = release.snapshot.runs.iter().find(|record| record.name == run.name);
+    Some(Reason::Measuring {
+        step: step_text(release, entry),
+        run: run.name.clone(),
+        since: record.and_then(|record| record.created),
+        phase: run.status.to_string(),
+    })
 }
 
 fn aborted(release: &Release<'_>, status: &RolloutStatus) -> Reason {
@@ -91,17 +113,31 @@ fn aborted(release: &Release<'_>, status: &RolloutStatus) -> Reason {
     }
 }
 
-fn paused(release: &Release<'_>, entry: &Entry, reason: &str, since: Time) -> Reason {
+fn paused(
+    release: &Release<'_>,
+    entry: &Entry,
+    status: &RolloutStatus,
+    pause: &PauseCondition,
+) -> Reason {
     let rollout = release.rollout.name.clone();
-    if reason == "CanaryPauseStep" {
-        Reason::PausedAtStep {
-            step: step_text(release, entry),
-            since,
-            until: entry.cursor.pause_ends(release),
-            rollout,
-        }
-    } else {
-        Reason::PausedFor { reason: reason.to_owned(), since, rollout }
+    let since = pause.start_time;
+    if pause.reason == PauseReason::CanaryPauseStep {
+        let until = entry.cursor.pause_ends(release);
+        return Reason::PausedAtStep { step: step_text(release, entry), since, until, rollout };
+    }
+    let canary = &status.canary;
+    let runs =
+        [&canary.current_step_analysis_run_status, &canary.current_background_analysis_run_status];
+    let undecided = runs
+        .into_iter()
+        .flatten()
+        .find(|run| run.status == AnalysisPhase::Inconclusive)
+        .filter(|_| pause.reason == PauseReason::InconclusiveAnalysisRun);
+    Reason::PausedFor {
+        reason: pause.reason.to_string(),
+        because: undecided.map(|run| format!("AnalysisRun {}: {}", run.name, run.message)),
+        since,
+        rollout,
     }
 }
 

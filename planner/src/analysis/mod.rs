@@ -1,0 +1,96 @@
+//! Analysis as part of a release (spec §2.11): which runs there are to be, what the current ones
+//! say, and which have had their time.
+//!
+//! The name that the status holds is the authority: it is written before the run is created, and a
+//! run that it does not name decides nothing. So whoever takes over in between goes the same way,
+//! and no step and no attempt has two runs.
+
+mod args;
+mod attempt;
+mod history;
+mod manifest;
+mod prospect;
+mod verdict;
+
+pub(crate) use attempt::{Runs, runs};
+pub(crate) use history::deletions;
+pub(crate) use prospect::{Prospects, look};
+pub(crate) use verdict::{Verdicts, verdicts};
+
+use sluice_crd::rollout::{CanaryStep, RolloutAnalysis, RolloutAnalysisRunStatus, RolloutStatus};
+
+use crate::release::Release;
+
+/// Where in a canary an analysis has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// Beside the steps.
+    Background,
+    /// A step of its own.
+    Step(usize),
+}
+
+impl Place {
+    /// As the label `rollout-type` and events name it.
+    pub(crate) fn run_type(self) -> &'static str {
+        match self {
+            Self::Background => "Background",
+            Self::Step(_) => "Step",
+        }
+    }
+
+    /// Where its definition stands.
+    pub(crate) fn path(self) -> String {
+        match self {
+            Self::Background => "spec.strategy.canary.analysis".to_owned(),
+            Self::Step(index) => format!("spec.strategy.canary.steps[{index}].analysis"),
+        }
+    }
+
+    /// What the Rollout's status says of it; what stands there of another step is not meant.
+    pub(crate) fn recorded<'a>(
+        self,
+        release: &Release<'_>,
+        status: &'a RolloutStatus,
+    ) -> Option<&'a RolloutAnalysisRunStatus> {
+        let recorded = match self {
+            Self::Background => status.canary.current_background_analysis_run_status.as_ref(),
+            Self::Step(_) => status.canary.current_step_analysis_run_status.as_ref(),
+        };
+        recorded.filter(|run| self.names(release, &run.name))
+    }
+
+    /// The name of the first attempt (spec §1.9).
+    pub(crate) fn base_name(self, release: &Release<'_>) -> String {
+        let base = format!("{}-{}-{}", release.rollout.name, release.new.hash(), release.revision);
+        match self {
+            Self::Background => base,
+            Self::Step(index) => format!("{base}-{index}"),
+        }
+    }
+
+    /// Whether a run of this name is one of its attempts.
+    pub(crate) fn names(self, release: &Release<'_>, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.base_name(release));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
+/// All analyses that a canary defines, with their places.
+pub(crate) fn defined<'a>(
+    release: &'a Release<'_>,
+) -> impl Iterator<Item = (Place, &'a RolloutAnalysis)> {
+    // Upstream takes one without templates for none.
+    let background = release.canary.analysis.as_ref().filter(|a| !a.analysis.templates.is_empty());
+    let steps = release.steps.iter().enumerate();
+    let steps =
+        steps.filter_map(|(index, step)| Some((Place::Step(index), step.analysis.as_ref()?)));
+    background.into_iter().map(|a| (Place::Background, &a.analysis)).chain(steps)
+}
+
+/// The templates of an analysis step, as events and reasons name it: `analysis: success-rate`.
+pub(crate) fn describe(step: &CanaryStep) -> Option<String> {
+    let analysis = step.analysis.as_ref()?;
+    let names: Vec<&str> = analysis.templates.iter().map(|t| t.template_name.as_str()).collect();
+    Some(format!("analysis: {}", names.join(",")))
+}
