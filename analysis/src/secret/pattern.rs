@@ -173,8 +173,12 @@ fn entity(rest: &str, character: char) -> Option<usize> {
     (meant == character).then_some(end + 1)
 }
 
-/// A character as `uXXXX` behind a backslash, or two of them.
+/// A character as `uXXXX` behind a backslash, or two of them; or as `u{X}`.
 fn unicode(rest: &str, character: char) -> Option<usize> {
+    if let Some(braced) = rest.strip_prefix("u{") {
+        let (digits, _) = braced.split_once('}').filter(|(digits, _)| digits.len() <= 6)?;
+        return (hexadecimal(digits)? == u32::from(character)).then_some(digits.len() + 3);
+    }
     let mut halves = [0; 2];
     let mut length = 0;
     for (place, half) in character.encode_utf16(&mut halves).iter().enumerate() {

@@ -35,6 +35,8 @@ fn disguises(text: &str) -> Vec<String> {
         json(text),
         json(&json(text)),
         json(&json(&json(text))),
+        format!("{text:?}"),
+        text.escape_default().to_string(),
         go_json,
         html,
         PADDED.encode(text),
