@@ -1,6 +1,7 @@
 //! What a provider brings back from one measurement, before it is judged.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sluice_crd::analysis::AnalysisPhase;
@@ -18,10 +19,11 @@ pub enum Reading {
     Ongoing(Ongoing),
 }
 
-/// A measured value.
-#[derive(Clone, Debug)]
+/// A measured value. What is printed of it for debugging is its type: a server may have put a secret
+/// into it, and the value is not redacted, for conditions are judged on it as it is.
+#[derive(Clone)]
 pub struct Sample {
-    /// What conditions see as `result`.
+    /// What conditions see as `result`. Never to be shown: it may hold secrets.
     pub value: Value,
     /// The value as text, for `measurement.value`: as upstream writes it.
     pub text: String,
@@ -29,8 +31,16 @@ pub struct Sample {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, text, metadata } = self;
+        let keys = metadata.len();
+        write!(f, "Sample({}, {} bytes of text, {keys} of metadata)", value.type_name(), text.len())
+    }
+}
+
 /// A verdict that the provider has reached by itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Verdict {
     /// Successful, Failed, Inconclusive or Error.
     pub phase: AnalysisPhase,
@@ -42,11 +52,50 @@ pub struct Verdict {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Verdict({}, {} bytes of message)", self.phase, self.message.len())
+    }
+}
+
 /// A measurement under way somewhere else.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Ongoing {
     /// When to ask again.
     pub resume_at: DateTime<Utc>,
     /// What is needed to find it again, such as the name of a Job; as in [`Sample::metadata`].
     pub metadata: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Ongoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ongoing(until {}, {} of metadata)", self.resume_at, self.metadata.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_measured_is_printed() {
+        let metadata = BTreeMap::from([("canary-key".to_owned(), "canary-entry".to_owned())]);
+        let sample = Sample {
+            value: Value::text("canary-value"),
+            text: "canary-text".to_owned(),
+            metadata: metadata.clone(),
+        };
+        let verdict = Verdict {
+            phase: AnalysisPhase::Failed,
+            message: "canary-message".to_owned(),
+            text: "canary-text".to_owned(),
+            metadata: metadata.clone(),
+        };
+        let ongoing = Ongoing { resume_at: DateTime::UNIX_EPOCH, metadata };
+        let readings =
+            [Reading::Sample(sample), Reading::Verdict(verdict), Reading::Ongoing(ongoing)];
+        let shown = format!("{readings:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("string") && shown.contains("Failed"), "{shown}");
+    }
 }

@@ -1,15 +1,19 @@
 //! What a provider is handed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
+use tower::ServiceExt;
 
+use crate::aws::Aws;
 use crate::error::ProviderError;
-use crate::http::HttpClient;
+use crate::http::{self, Answer, Call, HttpClient};
+use crate::redactions::Redactions;
 
 /// Environment variables of the controller, read once at its start.
 pub type Environment = BTreeMap<String, String>;
@@ -44,6 +48,67 @@ pub struct Context {
     pub cluster: Arc<dyn Cluster>,
     /// Environment variables of the controller.
     pub environment: Arc<Environment>,
+    /// The controller's own identity at AWS.
+    pub aws: Arc<Aws>,
+    /// The secrets in the metric's arguments, and those that are met on the way.
+    pub redactions: Redactions,
+}
+
+/// For which run, and nothing that may hold a secret.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { now, run, number, .. } = self;
+        let fields = [("now", now as &dyn fmt::Debug), ("run", run), ("number", number)];
+        let mut shown = f.debug_struct("Context");
+        for (name, field) in fields {
+            shown.field(name, field);
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// How a key of a Secret is treated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Taken out of every text.
+    Secret,
+    /// No secret although it lies in one: an address, a region.
+    Open,
+}
+
+impl Context {
+    /// An environment variable that is set to something.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Makes a call, and reads the answer. What is said of the answer begins with what was asked.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: Call,
+        interpret: impl FnOnce(&Answer) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let asked = http::shown(&call);
+        let answer = self.http.clone().oneshot(call).await?;
+        interpret(&answer).map_err(|error| error.about(&asked))
+    }
+
+    /// The keys of a Secret that are there, of those asked for.
+    pub(crate) async fn keys_of(
+        &self,
+        namespace: &str,
+        name: &str,
+        keys: &[(&str, Kept)],
+    ) -> Result<BTreeMap<String, SecretString>, ProviderError> {
+        let names: Vec<_> = keys.iter().map(|(key, _)| *key).collect();
+        let found = self.secrets.read_some(namespace, name, &names).await?;
+        for (key, kept) in keys {
+            if let (Kept::Secret, Some(secret)) = (kept, found.get(*key)) {
+                self.redactions.learned(secret.clone());
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Reads single keys of Secrets, by `get`.

@@ -4,12 +4,29 @@
 //! that is `sluice-analysis`. What it needs of the world is handed to it in a [`Context`]: the time,
 //! an HTTP client, Secrets, a cluster for Jobs. Nothing here reads the environment, opens a socket
 //! of its own, or waits longer than the metric says.
+//!
+//! Measurements are taken by [`take`], [`resume`] and [`terminate`]: what comes out of those holds
+//! no secrets.
 
+mod authentication;
+mod aws;
 mod context;
 mod error;
+mod gotext;
 pub mod http;
+mod jsonpath;
+mod measure;
 mod provider;
+mod redactions;
+mod reply;
+mod request;
 
+pub use aws::Aws;
 pub use context::{Cluster, Context, Environment, JobId, RunId, SecretReader};
 pub use error::ProviderError;
+pub use measure::{
+    MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, Taken, VALUE_BYTES_MAX, forget,
+    resume, take, terminate,
+};
 pub use provider::Provider;
+pub use redactions::Redactions;

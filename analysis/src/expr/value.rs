@@ -157,6 +157,26 @@ impl Value {
         Self::List(Arc::new(List { kind: ListKind::Floats, items, depth: 1 }))
     }
 
+    /// A list of anything.
+    ///
+    /// # Errors
+    ///
+    /// Where it is nested deeper than [`VALUE_DEPTH_MAX`].
+    pub fn items(items: Vec<Value>) -> Result<Self, EvalError> {
+        Self::list(ListKind::Any, items).map_err(|_| EvalError::Depth(VALUE_DEPTH_MAX))
+    }
+
+    /// A map as of JSON.
+    ///
+    /// # Errors
+    ///
+    /// Where it is nested deeper than [`VALUE_DEPTH_MAX`].
+    pub fn fields(fields: impl IntoIterator<Item = (String, Value)>) -> Result<Self, EvalError> {
+        let entry = |(key, value): (String, Value)| (Key::Text(key.into()), value);
+        Self::map(MapKind::Texts, fields.into_iter().map(entry).collect())
+            .map_err(|_| EvalError::Depth(VALUE_DEPTH_MAX))
+    }
+
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::Text(text.as_ref().into())
     }

@@ -1,0 +1,212 @@
+//! A secret in a text, however the text was escaped on its way.
+
+use std::fmt;
+
+use secrecy::zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// How many backslashes in a row are looked past: whoever escapes a text three times over makes
+/// eight of one. It bounds the work on a text of nothing else.
+const BACKSLASHES_MAX: usize = 64;
+
+/// A secret as a sequence of characters, each with the backslashes before it: escaping multiplies
+/// those, and puts some where there were none.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    units: Vec<Unit>,
+    /// Backslashes at the end.
+    tail: usize,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Unit {
+    backslashes: usize,
+    character: char,
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pattern")
+    }
+}
+
+impl Drop for Pattern {
+    fn drop(&mut self) {
+        for unit in &mut self.units {
+            unit.character.zeroize();
+        }
+    }
+}
+
+impl ZeroizeOnDrop for Pattern {}
+
+impl Pattern {
+    /// `None` for the empty text, which is in every text.
+    pub(super) fn new(text: &str) -> Option<Self> {
+        let (mut units, mut backslashes) = (Vec::new(), 0);
+        for character in text.chars() {
+            if character == '\\' {
+                backslashes += 1;
+            } else {
+                units.push(Unit { backslashes, character });
+                backslashes = 0;
+            }
+        }
+        (!text.is_empty()).then_some(Self { units, tail: backslashes })
+    }
+
+    /// How long it is, for the order of patterns.
+    pub(super) fn len(&self) -> usize {
+        self.units.iter().map(|unit| unit.backslashes + 1).sum::<usize>() + self.tail
+    }
+
+    /// Where a match that begins at `at` ends.
+    pub(super) fn end_of_match(&self, text: &str, at: usize) -> Option<usize> {
+        if !self.may_begin(text.as_bytes().get(at).copied()?) {
+            return None;
+        }
+        // Ends of what has matched so far: `%25` is a percent sign, or three characters.
+        let mut ends = vec![at];
+        for unit in &self.units {
+            let mut next = Vec::new();
+            for end in ends {
+                unit.after(text, end, &mut next);
+            }
+            if next.is_empty() {
+                return None;
+            }
+            next.sort_unstable();
+            next.dedup();
+            ends = next;
+        }
+        if self.tail == 0 {
+            return ends.pop();
+        }
+        let past = |end: usize| backslashes(text, end, self.tail);
+        ends.into_iter().rev().map(past).find_map(|(seen, end)| (seen >= self.tail).then_some(end))
+    }
+}
+
+impl Pattern {
+    /// Whether it is worth to look closer at what begins with this byte: nearly always not.
+    fn may_begin(&self, byte: u8) -> bool {
+        let own = self.units.first().map(|unit| {
+            let mut bytes = [0; 4];
+            unit.character.encode_utf8(&mut bytes);
+            bytes[0]
+        });
+        own == Some(byte) || matches!(byte, b'\\' | b'%' | b'&' | b'+')
+    }
+}
+
+impl Unit {
+    /// Where the text may go on after this character, which is looked for at `at`.
+    fn after(&self, text: &str, at: usize, ends: &mut Vec<usize>) {
+        let (seen, at) = backslashes(text, at, self.backslashes + BACKSLASHES_MAX);
+        if seen < self.backslashes {
+            return;
+        }
+        let rest = &text[at..];
+        let Some(first) = rest.chars().next() else { return };
+        let mut found = |length: usize| ends.push(at + length);
+        if first == self.character {
+            found(first.len_utf8());
+        }
+        match first {
+            '%' => percent(rest, self.character).into_iter().for_each(&mut found),
+            '+' if self.character == ' ' => found(1),
+            '&' => entity(rest, self.character).into_iter().for_each(&mut found),
+            'u' if seen > 0 => unicode(rest, self.character).into_iter().for_each(&mut found),
+            letter if seen > 0 && short(letter) == Some(self.character) => found(1),
+            _ => {}
+        }
+    }
+}
+
+/// How many backslashes there are at a place, up to a number, and where they end.
+fn backslashes(text: &str, at: usize, limit: usize) -> (usize, usize) {
+    let (mut seen, mut at) = (0, at);
+    while seen < limit {
+        let rest = &text.as_bytes()[at..];
+        at += match rest {
+            [b'\\', ..] => 1,
+            [b'%', b'5', b'c' | b'C', ..] => 3,
+            _ => break,
+        };
+        seen += 1;
+    }
+    (seen, at)
+}
+
+/// The bytes of a character as `%XX`: how long that is.
+fn percent(rest: &str, character: char) -> Option<usize> {
+    let mut bytes = [0; 4];
+    let bytes = character.encode_utf8(&mut bytes).as_bytes();
+    for (place, byte) in bytes.iter().enumerate() {
+        let encoded = rest.as_bytes().get(place * 3..place * 3 + 3)?;
+        let digits = std::str::from_utf8(encoded).ok()?.strip_prefix('%')?;
+        if hexadecimal(digits)? != u32::from(*byte) {
+            return None;
+        }
+    }
+    Some(bytes.len() * 3)
+}
+
+/// A character as an entity of HTML.
+fn entity(rest: &str, character: char) -> Option<usize> {
+    let end = rest.bytes().take(12).position(|byte| byte == b';')?;
+    let name = &rest[1..end];
+    let meant = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let number = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => hexadecimal(digits)?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(number)?
+        }
+    };
+    (meant == character).then_some(end + 1)
+}
+
+/// A character as `uXXXX` behind a backslash, or two of them; or as `u{X}`.
+fn unicode(rest: &str, character: char) -> Option<usize> {
+    if let Some(braced) = rest.strip_prefix("u{") {
+        let (digits, _) = braced.split_once('}').filter(|(digits, _)| digits.len() <= 6)?;
+        return (hexadecimal(digits)? == u32::from(character)).then_some(digits.len() + 3);
+    }
+    let mut halves = [0; 2];
+    let mut length = 0;
+    for (place, half) in character.encode_utf16(&mut halves).iter().enumerate() {
+        let rest = rest.get(length..)?;
+        let skipped = if place == 0 { 0 } else { backslashes(rest, 0, BACKSLASHES_MAX).1 };
+        let digits = rest.get(skipped..)?.strip_prefix('u')?.get(..4)?;
+        if hexadecimal(digits)? != u32::from(*half) {
+            return None;
+        }
+        length += skipped + 5;
+    }
+    Some(length)
+}
+
+fn hexadecimal(digits: &str) -> Option<u32> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if plain { u32::from_str_radix(digits, 16).ok() } else { None }
+}
+
+/// What a letter behind a backslash means.
+fn short(letter: char) -> Option<char> {
+    Some(match letter {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        '0' => '\0',
+        _ => return None,
+    })
+}
