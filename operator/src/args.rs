@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 use sluice_crd::duration::GoDuration;
 
+use crate::analysis::flags::AnalysisFlags;
 use crate::connection::Connection;
 
 /// The controller for Rollouts.
@@ -79,6 +80,9 @@ pub struct Args {
     /// How the API server is reached.
     #[command(flatten)]
     pub connection: Connection,
+    /// How AnalysisRuns are carried on.
+    #[command(flatten)]
+    pub analysis: AnalysisFlags,
     /// Flags of features that this version does not have.
     #[command(flatten)]
     pub later: Later,
@@ -150,7 +154,6 @@ macro_rules! later {
 
 later! {
     experiment_threads = "experiment-threads",
-    analysis_threads = "analysis-threads",
     service_threads = "service-threads",
     ingress_threads = "ingress-threads",
     ephemeral_metadata_threads = "ephemeral-metadata-threads",

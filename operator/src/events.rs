@@ -29,6 +29,8 @@ const AT_ONCE: usize = 4;
 /// The object that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
+    /// Its kind.
+    pub kind: &'static str,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -42,6 +44,7 @@ pub struct About {
 impl From<&RolloutRecord> for About {
     fn from(rollout: &RolloutRecord) -> Self {
         Self {
+            kind: "Rollout",
             namespace: rollout.namespace.clone(),
             name: rollout.name.clone(),
             uid: rollout.uid.clone(),
@@ -125,7 +128,7 @@ fn event(about: &About, transition: &Transition, now: DateTime<Utc>) -> Value {
         "metadata": {"name": name(about, transition), "namespace": about.namespace},
         "involvedObject": {
             "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Rollout",
+            "kind": about.kind,
             "namespace": about.namespace,
             "name": about.name,
             "uid": about.uid,

@@ -9,7 +9,7 @@ use kube::core::request::Request;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_planner::names::HASH_LABEL;
-use sluice_planner::{ReplicaSetRecord, RolloutRecord, label_selector};
+use sluice_planner::{PodTrouble, ReplicaSetRecord, RolloutRecord, label_selector};
 
 use crate::failure::Failure;
 use crate::world::ResourceKind;
@@ -87,4 +87,104 @@ pub(crate) async fn templates(
         }
     }
     Ok(templates)
+}
+
+#[derive(Debug, Deserialize)]
+struct Pods {
+    #[serde(default)]
+    items: Vec<Pod>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pod {
+    metadata: PodMeta,
+    #[serde(default)]
+    status: PodStatus,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodMeta {
+    name: String,
+    #[serde(default)]
+    deletion_timestamp: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodStatus {
+    init_container_statuses: Vec<ContainerStatus>,
+    container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ContainerStatus {
+    name: String,
+    restart_count: i64,
+    state: ContainerState,
+    last_state: ContainerState,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContainerState {
+    waiting: Option<Waiting>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: String,
+    message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Terminated {
+    exit_code: i64,
+    message: String,
+}
+
+/// The containers of a Rollout's newest pods that wait, by one LIST by labels.
+///
+/// # Errors
+///
+/// As the API server answers.
+pub(crate) async fn pods_in_trouble(
+    client: &Client,
+    rollout: &RolloutRecord,
+) -> Result<Vec<PodTrouble>, Failure> {
+    let hash = &rollout.status.current_pod_hash;
+    let selector = rollout.spec.selector.as_ref().map(label_selector).unwrap_or_default();
+    let hashed = format!("{HASH_LABEL}={hash}");
+    let labels = [selector, hashed].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>();
+    let params = ListParams::default().labels(&labels.join(","));
+    let path = format!("/api/v1/namespaces/{}/pods", rollout.namespace);
+    let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;
+    let pods: Pods = answered(client.request(request)).await?;
+    let living = pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    Ok(living.flat_map(troubles).collect())
+}
+
+fn troubles(pod: Pod) -> impl Iterator<Item = PodTrouble> {
+    let PodStatus { init_container_statuses, container_statuses } = pod.status;
+    let all = init_container_statuses.into_iter().chain(container_statuses);
+    all.filter_map(move |container| {
+        let waiting = container.state.waiting?;
+        let ended = container.last_state.terminated;
+        let message = match ended {
+            Some(ended) if ended.message.is_empty() => format!("exit code {}", ended.exit_code),
+            Some(ended) => format!("exit code {}: {}", ended.exit_code, ended.message.trim()),
+            None => waiting.message,
+        };
+        Some(PodTrouble {
+            pod: pod.metadata.name.clone(),
+            container: container.name,
+            reason: waiting.reason,
+            message,
+            restarts: container.restart_count,
+        })
+    })
 }

@@ -13,6 +13,17 @@ pub enum Kind {
     Experiment,
 }
 
+impl Kind {
+    /// As objects name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rollout => "Rollout",
+            Self::AnalysisRun => "AnalysisRun",
+            Self::Experiment => "Experiment",
+        }
+    }
+}
+
 /// An object to reconcile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {

@@ -1,6 +1,7 @@
 //! The shell around the planner: what changes in the cluster comes in as records, what is decided
 //! goes out as writes. Nothing is decided here.
 
+pub mod analysis;
 pub mod args;
 pub mod clock;
 pub mod config;

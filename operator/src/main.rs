@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use kube::Client;
+use sluice_operator::analysis::flags::CannotMeasure;
 use sluice_operator::args::{Args, LogFormat};
 use sluice_operator::clock::Clock;
 use sluice_operator::config::Config;
@@ -31,6 +32,8 @@ enum CannotStart {
     Port(#[from] http::CannotListen),
     #[error("cannot set up metrics: {0}")]
     Metrics(String),
+    #[error(transparent)]
+    Analysis(#[from] CannotMeasure),
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
 }
@@ -76,6 +79,7 @@ async fn run(args: Args) -> Result<(), CannotStart> {
     let connection = args.connection.config().await?;
     let home = args.namespace.clone().unwrap_or_else(|| connection.default_namespace.clone());
     let client = Client::try_from(connection).map_err(CannotStart::Client)?;
+    let measuring = args.analysis.measuring(environment(), home.clone()).await?;
     let config = Config {
         namespace: args.namespaced.then(|| home.clone()),
         instance_id: args.instance_id.clone(),
@@ -90,6 +94,7 @@ async fn run(args: Args) -> Result<(), CannotStart> {
         }),
         settings: Settings {
             numeric_observed_generation: args.numeric_observed_generation,
+            fail_fast: args.analysis.fail_fast,
             ..Settings::default()
         },
         order: Order::Fair,
@@ -100,11 +105,17 @@ async fn run(args: Args) -> Result<(), CannotStart> {
     let stop = stop_on_signal()?;
     let scope = config.namespace.as_deref().unwrap_or("all namespaces");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), scope, "the controller starts");
-    Runtime { config, client, clock: Clock::real(), policy: Arc::new(plan), metrics, questions }
-        .run(stop)
-        .await;
+    let (clock, policy) = (Clock::real(), Arc::new(plan) as _);
+    let runtime = Runtime { config, client, clock, policy, measuring, metrics, questions };
+    runtime.run(stop).await;
     tracing::info!("the controller has stopped");
     Ok(())
+}
+
+/// The environment variables, but for those that are no text.
+fn environment() -> std::collections::BTreeMap<String, String> {
+    let text = |text: std::ffi::OsString| text.into_string().ok();
+    std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
 }
 
 /// Who this replica is, unlike any other or earlier one.

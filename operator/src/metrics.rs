@@ -4,6 +4,8 @@
 //! kept nowhere; what *happened* is counted. The labels of requests name the kind only: a series per
 //! object would grow for ever (argo-rollouts#3929).
 
+mod objects;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +14,12 @@ use prometheus::{
     CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, Opts, Registry, TextEncoder,
 };
-use sluice_crd::rollout::RolloutPhase;
-use sluice_planner::{RolloutRecord, Transition, conditions};
+use sluice_planner::Transition;
 
 use crate::events::About;
 use crate::failure::Failure;
 use crate::world::ResourceKind;
+pub use objects::{RunSample, Sample, Samples, TemplateSample};
 
 /// Buckets of reconcile times in seconds, as upstream's.
 const RECONCILE_BUCKETS: [f64; 5] = [0.01, 0.15, 0.25, 0.5, 1.0];
@@ -31,6 +33,8 @@ struct Families {
     registry: Registry,
     reconcile: HistogramVec,
     reconcile_error: CounterVec,
+    run_reconcile: HistogramVec,
+    run_reconcile_error: CounterVec,
     events: IntCounterVec,
     events_dropped: IntCounter,
     requests: IntCounterVec,
@@ -58,6 +62,21 @@ impl Metrics {
             )?,
             reconcile_error: CounterVec::new(
                 Opts::new("rollout_reconcile_error", "Error occurring during the rollout"),
+                object,
+            )?,
+            run_reconcile: HistogramVec::new(
+                HistogramOpts::new(
+                    "analysis_run_reconcile",
+                    "Analysis Run reconciliation performance.",
+                )
+                .buckets(RECONCILE_BUCKETS.to_vec()),
+                object,
+            )?,
+            run_reconcile_error: CounterVec::new(
+                Opts::new(
+                    "analysis_run_reconcile_error",
+                    "Error occurring during the analysis run",
+                ),
                 object,
             )?,
             events: IntCounterVec::new(
@@ -99,6 +118,8 @@ impl Metrics {
         let registry = &families.registry;
         registry.register(Box::new(families.reconcile.clone()))?;
         registry.register(Box::new(families.reconcile_error.clone()))?;
+        registry.register(Box::new(families.run_reconcile.clone()))?;
+        registry.register(Box::new(families.run_reconcile_error.clone()))?;
         registry.register(Box::new(families.events.clone()))?;
         registry.register(Box::new(families.events_dropped.clone()))?;
         registry.register(Box::new(families.requests.clone()))?;
@@ -125,6 +146,16 @@ impl Metrics {
         self.0.queue_retries.inc();
     }
 
+    /// A write to an AnalysisRun took so long.
+    pub fn run_reconciled(&self, namespace: &str, name: &str, took: Duration) {
+        self.0.run_reconcile.with_label_values(&[namespace, name]).observe(took.as_secs_f64());
+    }
+
+    /// A write to an AnalysisRun failed.
+    pub fn run_reconcile_failed(&self, namespace: &str, name: &str) {
+        self.0.run_reconcile_error.with_label_values(&[namespace, name]).inc();
+    }
+
     /// A reconcile was put off for an own write that is not seen yet.
     pub fn skipped_as_stale(&self) {
         self.0.stale_skips.inc();
@@ -138,6 +169,10 @@ impl Metrics {
 
     /// An event was handed over.
     pub fn event(&self, about: &About, transition: &Transition) {
+        if about.kind != "Rollout" {
+            // Upstream counts them under the Rollouts' name too; a series a run would grow for ever.
+            return;
+        }
         let severity = transition.severity.as_str();
         let labels = [about.namespace.as_str(), &about.name, severity, transition.reason];
         self.0.events.with_label_values(&labels).inc();
@@ -171,6 +206,8 @@ impl Metrics {
         // Errors say that there was no such series.
         let _ = self.0.reconcile.remove_label_values(&[namespace, name]);
         let _ = self.0.reconcile_error.remove_label_values(&[namespace, name]);
+        let _ = self.0.run_reconcile.remove_label_values(&[namespace, name]);
+        let _ = self.0.run_reconcile_error.remove_label_values(&[namespace, name]);
         for family in self.0.events.collect() {
             for metric in family.get_metric() {
                 let value = |label: &str| {
@@ -184,116 +221,21 @@ impl Metrics {
         }
     }
 
-    /// Everything in the text format, `rollouts` as they are now included.
+    /// Everything in the text format, the objects as they are now included.
     ///
     /// # Errors
     ///
     /// When the encoder fails.
-    pub fn render(&self, rollouts: &[Sample]) -> Result<String, prometheus::Error> {
+    pub fn render(&self, objects: &Samples) -> Result<String, prometheus::Error> {
         let mut families = self.0.registry.gather();
         let infos = Registry::new();
-        infos_of(rollouts, &infos)?;
+        objects.register(&infos)?;
         families.extend(infos.gather());
         families.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::new();
         TextEncoder::new().encode(&families, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
-}
-
-/// A Rollout as it is scraped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
-    namespace: String,
-    name: String,
-    strategy: &'static str,
-    phase: &'static str,
-    desired: i64,
-    available: i64,
-    unavailable: i64,
-    updated: i64,
-}
-
-/// The phases of `rollout_info` (spec §1.15).
-const PHASES: [&str; 7] =
-    ["InvalidSpec", "Completed", "Progressing", "Paused", "Timeout", "Error", "Abort"];
-
-impl From<&RolloutRecord> for Sample {
-    fn from(rollout: &RolloutRecord) -> Self {
-        let status = &rollout.status;
-        let strategy = &rollout.spec.strategy;
-        let available = i64::from(status.available_replicas);
-        Self {
-            namespace: rollout.namespace.clone(),
-            name: rollout.name.clone(),
-            strategy: if strategy.blue_green.is_some() {
-                "blueGreen"
-            } else if strategy.canary.is_some() {
-                "canary"
-            } else {
-                "none"
-            },
-            phase: phase(rollout),
-            desired: rollout.spec.replicas_or_default(),
-            available,
-            unavailable: (i64::from(status.replicas) - available).max(0),
-            updated: i64::from(status.updated_replicas),
-        }
-    }
-}
-
-fn phase(rollout: &RolloutRecord) -> &'static str {
-    let status = &rollout.status;
-    if conditions::is_true(status, conditions::kinds::INVALID_SPEC) {
-        return "InvalidSpec";
-    }
-    let reason = conditions::get(status, conditions::kinds::PROGRESSING).map(|c| c.reason.as_str());
-    match (reason, &status.phase) {
-        (Some(conditions::reasons::ROLLOUT_ABORTED), _) => "Abort",
-        (Some(conditions::reasons::TIMED_OUT), _) => "Timeout",
-        (Some(conditions::reasons::REPLICA_SET_CREATE_ERROR), _) => "Error",
-        (_, Some(RolloutPhase::Healthy)) => "Completed",
-        (_, Some(RolloutPhase::Paused)) => "Paused",
-        (_, Some(RolloutPhase::Degraded)) => "Error",
-        _ => "Progressing",
-    }
-}
-
-fn infos_of(rollouts: &[Sample], registry: &Registry) -> Result<(), prometheus::Error> {
-    let gauge = |name: &str, help: &str, labels: &[&str]| -> Result<GaugeVec, prometheus::Error> {
-        let gauge = GaugeVec::new(Opts::new(name, help), labels)?;
-        registry.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    };
-    let object = ["namespace", "name"];
-    let info_labels = ["namespace", "name", "strategy", "traffic_router", "phase"];
-    let info = gauge("rollout_info", "Information about rollout.", &info_labels)?;
-    let phase = gauge(
-        "rollout_phase",
-        "Information on the state of the rollout (DEPRECATED - use rollout_info)",
-        &["namespace", "name", "strategy", "phase"],
-    )?;
-    let count = |what: &str| {
-        let help = format!("The number of {what} replicas per rollout.");
-        gauge(&format!("rollout_info_replicas_{what}"), &help, &object)
-    };
-    let (available, unavailable) = (count("available")?, count("unavailable")?);
-    let (desired, updated) = (count("desired")?, count("updated")?);
-    for r in rollouts {
-        let at = [r.namespace.as_str(), r.name.as_str()];
-        info.with_label_values(&[at[0], at[1], r.strategy, "", r.phase]).set(1.0);
-        for p in PHASES {
-            let value = f64::from(u8::from(p == r.phase));
-            phase.with_label_values(&[at[0], at[1], r.strategy, p]).set(value);
-        }
-        #[allow(clippy::cast_precision_loss, reason = "numbers of pods are far below 2^52")]
-        let set = |gauge: &GaugeVec, value: i64| gauge.with_label_values(&at).set(value as f64);
-        set(&available, r.available);
-        set(&unavailable, r.unavailable);
-        set(&desired, r.desired);
-        set(&updated, r.updated);
-    }
-    Ok(())
 }
 
 fn build_info() -> Result<GaugeVec, prometheus::Error> {

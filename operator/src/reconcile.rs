@@ -51,6 +51,8 @@ pub(crate) struct Report {
     pub(crate) counts: CountsFate,
     /// Facts were fetched for this generation.
     pub(crate) fetched_facts: bool,
+    /// The new version's pods were looked at.
+    pub(crate) fetched_pods: bool,
 }
 
 /// What became of a status that carries counts alone.
@@ -82,6 +84,8 @@ pub(crate) struct Limits {
     pub(crate) counts: bool,
     /// Whether facts may be fetched.
     pub(crate) facts: bool,
+    /// Whether pods may be looked at.
+    pub(crate) pods: bool,
     /// How many passes before this one have failed in a row.
     pub(crate) failures: u32,
 }
@@ -92,6 +96,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         outcome: Outcome::Done(Wake::OnChange),
         counts: CountsFate::None,
         fetched_facts: false,
+        fetched_pods: false,
     };
     report.outcome = match pass(&shell, &mut snapshot, limits, &mut report).await {
         Ok(wake) => Outcome::Done(wake),
@@ -121,6 +126,21 @@ async fn pass(
         report.fetched_facts = true;
         snapshot.facts.templates = Some(templates);
         plan = (shell.policy)(snapshot);
+    }
+    if plan.needs.contains(&Need::PodsInTrouble) && limits.pods {
+        report.fetched_pods = true;
+        match facts::pods_in_trouble(&shell.client, &snapshot.rollout).await {
+            Ok(pods) => {
+                snapshot.facts.pods_in_trouble = Some(pods);
+                plan = (shell.policy)(snapshot);
+            }
+            // The plan holds without them.
+            Err(failure) => {
+                let rollout = &snapshot.rollout;
+                let (namespace, name) = (&rollout.namespace, &rollout.name);
+                tracing::warn!(namespace, name, "cannot look at the pods, to fail fast: {failure}");
+            }
+        }
     }
     if plan.actions.is_empty() && plan.status.is_none() {
         return Ok(plan.wake);
@@ -213,9 +233,11 @@ async fn refused(
     writer: &mut Writer<'_>,
 ) -> Result<Wake, Failure> {
     let create = matches!(action, Action::CreateReplicaSet { .. });
+    let run = matches!(action, Action::CreateAnalysisRun { .. });
     let kind = match &failure {
         Failure::Unanswered(_) if limits.failures < TELL_UNANSWERED => return Err(failure),
         Failure::Conflict(_) | Failure::NotLeader => return Err(failure),
+        Failure::NameTaken(_) if run => FailureKind::RunNameTaken,
         Failure::NameTaken(_) => FailureKind::NameTaken,
         Failure::Refused { .. } | Failure::Unanswered(_) if create => FailureKind::Create,
         Failure::Refused { .. } | Failure::Unanswered(_) => FailureKind::Other,

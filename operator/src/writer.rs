@@ -406,7 +406,7 @@ pub fn release_patch(resource_version: &str, selects_hash: bool) -> Value {
     body
 }
 
-fn params() -> PatchParams {
+pub(crate) fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 

@@ -17,7 +17,7 @@ pub use compile::{
 };
 pub use news::News;
 pub use plan::{Measure, RunPlan, RunSnapshot, RunUrgency, What, plan};
-pub use taken::Taken;
+pub use taken::{Occasion, Taken};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ pub struct News {
     pub warning: bool,
     /// The event's reason, in upstream's words where it has them: `AnalysisRunFailed`,
     /// `MetricFailed`.
-    pub reason: String,
+    pub reason: &'static str,
     /// The event's message.
     pub message: String,
     /// What tells it from others of its reason within one run.
@@ -28,7 +28,7 @@ impl News {
     pub(super) fn completed(phase: &AnalysisPhase) -> Self {
         Self {
             warning: is_bad(phase),
-            reason: format!("AnalysisRun{phase}"),
+            reason: of_run(phase),
             message: format!("Analysis Completed. Result: {phase}"),
             occasion: String::new(),
         }
@@ -37,7 +37,7 @@ impl News {
     fn metric_completed(name: &str, phase: &AnalysisPhase) -> Self {
         Self {
             warning: is_bad(phase),
-            reason: format!("Metric{phase}"),
+            reason: of_metric(phase),
             message: format!("Metric '{name}' Completed. Result: {phase}"),
             occasion: name.to_owned(),
         }
@@ -46,9 +46,33 @@ impl News {
     fn warning(name: &str, detail: &str) -> Self {
         Self {
             warning: true,
-            reason: WARNING.to_owned(),
+            reason: WARNING,
             message: format!("Metric '{name}': {detail}"),
             occasion: format!("{name} {detail}"),
+        }
+    }
+}
+
+fn of_run(phase: &AnalysisPhase) -> &'static str {
+    match phase {
+        AnalysisPhase::Successful => "AnalysisRunSuccessful",
+        AnalysisPhase::Failed => "AnalysisRunFailed",
+        AnalysisPhase::Error => "AnalysisRunError",
+        AnalysisPhase::Inconclusive => "AnalysisRunInconclusive",
+        AnalysisPhase::Pending | AnalysisPhase::Running | AnalysisPhase::Other(_) => {
+            "AnalysisRunRunning"
+        }
+    }
+}
+
+fn of_metric(phase: &AnalysisPhase) -> &'static str {
+    match phase {
+        AnalysisPhase::Successful => "MetricSuccessful",
+        AnalysisPhase::Failed => "MetricFailed",
+        AnalysisPhase::Error => "MetricError",
+        AnalysisPhase::Inconclusive => "MetricInconclusive",
+        AnalysisPhase::Pending | AnalysisPhase::Running | AnalysisPhase::Other(_) => {
+            "MetricRunning"
         }
     }
 }

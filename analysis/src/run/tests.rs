@@ -96,7 +96,7 @@ impl Run {
         if let Some(status) = &plan.status {
             self.status = status.clone();
         }
-        self.news.extend(plan.news.iter().map(|news| news.reason.clone()));
+        self.news.extend(plan.news.iter().map(|news| news.reason.to_owned()));
         self.dropped.extend(plan.dropped.iter().map(|(metric, m)| format!("{metric} {}", m.value)));
     }
 

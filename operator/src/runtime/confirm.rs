@@ -1,5 +1,18 @@
+//! Objects that are fetched because their records lag behind what we wrote.
+
+use kube::Client;
+use kube::core::request::Request;
+use tokio::time::Instant;
+
+use super::looping::{Finished, Loop, Work};
+use crate::failure::Failure;
+use crate::key::Key;
+use crate::world::record::Observed;
+use crate::world::{Change, Event, ObjectId, ResourceKind};
+use crate::writer::{answered, path};
+
 impl Loop {
-    fn confirm(&self, key: Key, overdue: Vec<ObjectId>, now: Instant) -> Work {
+    pub(super) fn confirm(&self, key: Key, overdue: Vec<ObjectId>, now: Instant) -> Work {
         let client = self.shell.client.clone();
         Box::pin(async move {
             let mut fetched = Vec::new();
@@ -12,7 +25,7 @@ impl Loop {
     }
 }
 
-async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event>, Failure> {
+pub(super) async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event>, Failure> {
     let (namespace, name) = &id.place;
     let request = Request::new(path(id.kind, namespace))
         .get(name, &Default::default())
@@ -27,6 +40,11 @@ async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event>, Failure>
         ResourceKind::Service => answered(client.request::<Observed<_>>(request))
             .await
             .map(|o| Event::Service(Change::Applied(o))),
+        ResourceKind::AnalysisRun => answered(client.request::<Observed<_>>(request))
+            .await
+            .map(|o| Event::AnalysisRun(Change::Applied(o))),
+        // They are not written, and so never waited for.
+        ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => return Ok(None),
     };
     match event {
         Ok(event) => Ok(Some(event)),
@@ -34,4 +52,3 @@ async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event>, Failure>
         Err(failure) => Err(failure),
     }
 }
-

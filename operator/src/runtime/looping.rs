@@ -1,60 +1,118 @@
-/// A pass, or a look at the API server, under way.
-type Work = Pin<Box<dyn Future<Output = (Key, Instant, Finished)> + Send>>;
+//! The loop itself: events in, keys out, work run.
 
-enum Finished {
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use sluice_planner::{Severity, Transition};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{EVENT_BUFFER, Question, SHUTDOWN_LIMIT};
+use crate::analysis::{ConditionCache, Measured, RunMemory, Tools, Written};
+use crate::config::Config;
+use crate::counts::Counts;
+use crate::events::About;
+use crate::failure::Failure;
+use crate::key::{Key, Kind};
+use crate::metrics::{RunSample, Sample, Samples, TemplateSample};
+use crate::queue::Queue;
+use crate::reconcile::{Report, Shell, leads};
+use crate::world::{Event, ObjectId, PATIENCE, World};
+
+/// Writes to AnalysisRuns that may be under way beside the passes over Rollouts.
+const RUN_WRITES: usize = 30;
+
+/// A pass, or a look at the API server, under way.
+pub(super) type Work = Pin<Box<dyn Future<Output = (Key, Instant, Finished)> + Send>>;
+
+pub(super) enum Finished {
     Pass(Report),
     /// Objects that were fetched because their records lagged behind our writes.
     Confirmed(Vec<Fetched>),
     /// Services of a Rollout that is gone have been let go, or not.
     Released(Result<(), Failure>),
+    /// An AnalysisRun was written; with so many of its results.
+    Run(RunWrite),
+}
+
+/// A write to an AnalysisRun that has ended.
+pub(super) struct RunWrite {
+    pub(super) written: Written,
+    /// How many of the results that are remembered are in it.
+    pub(super) results: usize,
+    /// Told if it was written.
+    pub(super) news: Vec<Transition>,
+    pub(super) about: About,
+    /// Measurements that it no longer keeps.
+    pub(super) dropped: Vec<(String, sluice_crd::analysis::Measurement)>,
 }
 
 /// An object that was fetched; `None` where it is not there.
-type Fetched = (ObjectId, Result<Option<Event>, Failure>);
+pub(super) type Fetched = (ObjectId, Result<Option<Event>, Failure>);
 
-struct Loop {
-    shell: Shell,
+pub(super) struct Loop {
+    pub(super) shell: Shell,
     concurrency: usize,
-    settings: sluice_planner::Settings,
-    world: World,
-    queue: Queue,
+    pub(super) settings: sluice_planner::Settings,
+    pub(super) world: World,
+    pub(super) queue: Queue,
     events: mpsc::Receiver<Event>,
     questions: mpsc::Receiver<Question>,
     work: FuturesUnordered<Work>,
-    counts: Counts,
-    facts_at: BTreeMap<Key, (i64, Instant)>,
+    pub(super) counts: Counts,
+    pub(super) facts_at: BTreeMap<Key, (i64, Instant)>,
+    pub(super) pods_at: BTreeMap<Key, Instant>,
     quarantine_told: BTreeMap<Key, String>,
-    forget_at: BTreeMap<Key, Instant>,
+    pub(super) forget_at: BTreeMap<Key, Instant>,
     led: bool,
     synced: bool,
+    pub(super) tools: Tools,
+    pub(super) runs: BTreeMap<Key, RunMemory>,
+    pub(super) conditions: ConditionCache,
+    /// Measurements under way.
+    pub(super) measuring: JoinSet<Measured>,
+    /// Rollouts that wait until a verdict on one of their runs is seen that we have written.
+    pub(super) wait_for_verdict: BTreeMap<Key, Key>,
 }
 
 impl Loop {
-    fn new(
+    pub(super) fn new(
         shell: Shell,
         config: &Config,
+        tools: Tools,
         events: mpsc::Receiver<Event>,
         questions: mpsc::Receiver<Question>,
     ) -> Self {
+        let one = config.namespace.is_some();
         Self {
             shell,
-            concurrency: config.concurrency.max(1),
+            concurrency: config.concurrency.max(1) + RUN_WRITES,
             settings: config.settings.clone(),
-            world: World::default(),
+            world: if one { World::of_one_namespace() } else { World::default() },
             queue: Queue::new(config.order.clone()),
             events,
             questions,
             work: FuturesUnordered::new(),
             counts: Counts::default(),
             facts_at: BTreeMap::new(),
+            pods_at: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),
             forget_at: BTreeMap::new(),
             led: false,
             synced: false,
+            tools,
+            runs: BTreeMap::new(),
+            conditions: ConditionCache::default(),
+            measuring: JoinSet::new(),
+            wait_for_verdict: BTreeMap::new(),
         }
     }
 
-    async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
+    pub(super) async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
         let mut fence = self.shell.fence.clone();
         let mut asked = true;
         loop {
@@ -65,6 +123,12 @@ impl Loop {
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some((key, began, finished)) = self.work.next(), if !self.work.is_empty() => {
                     self.finish(key, began, finished);
+                }
+                Some(done) = self.measuring.join_next(), if !self.measuring.is_empty() => {
+                    // One that was abandoned ends with an error, and nobody waits for it.
+                    if let Ok(measured) = done {
+                        self.measured(measured);
+                    }
                 }
                 Some(event) = self.events.recv() => self.take(event),
                 question = self.questions.recv(), if asked => match question {
@@ -105,9 +169,12 @@ impl Loop {
         }
     }
 
-    fn look_at(&mut self, keys: BTreeSet<Key>, now: Instant) {
+    pub(super) fn look_at(&mut self, keys: BTreeSet<Key>, now: Instant) {
         let added = keys.len();
         for key in keys {
+            if let Some(rollout) = self.wait_for_verdict.remove(&key) {
+                self.queue.add(rollout, now);
+            }
             self.queue.add(key, now);
         }
         self.shell.metrics.queued(added, self.queue.depth(now));
@@ -116,8 +183,13 @@ impl Loop {
     fn answer(&self, question: Question) {
         match question {
             Question::Samples(to) => {
-                let records = self.world.rollouts().filter_map(|(_, e)| e.record.as_ref().ok());
-                let _ = to.send(records.map(|rollout| Sample::from(&**rollout)).collect());
+                let rollouts = self.world.rollouts().filter_map(|(_, e)| e.record.as_ref().ok());
+                let templates = self.world.all_templates();
+                let _ = to.send(Samples {
+                    rollouts: rollouts.map(|rollout| Sample::from(&**rollout)).collect(),
+                    runs: self.world.runs().map(RunSample::from).collect(),
+                    templates: templates.map(TemplateSample::from).collect(),
+                });
             }
             Question::Unsynced(to) => {
                 let _ = to.send(self.world.unsynced());
@@ -132,6 +204,8 @@ impl Loop {
         if led != self.led {
             self.led = led;
             self.shell.metrics.leads(led);
+            // Who leads now measures by himself; what was measured here is nobody's any more.
+            self.runs.clear();
         }
         let gone: Vec<Key> =
             self.forget_at.iter().filter(|(_, at)| **at <= now).map(|(k, _)| k.clone()).collect();
@@ -159,42 +233,12 @@ impl Loop {
             }
             return Some(self.confirm(key.clone(), overdue, now));
         }
-        let Some(entry) = self.world.rollout(&key.namespace, &key.name) else {
-            return self.after_deletion(key, now);
-        };
-        let record = match &entry.record {
-            Ok(record) => std::sync::Arc::clone(record),
-            Err(error) => {
-                let (uid, version, error) =
-                    (entry.uid.clone(), entry.version.clone(), error.clone());
-                self.quarantine(key, uid, version, error);
-                return None;
-            }
-        };
-        self.quarantine_told.remove(key);
-        self.forget_at.remove(key);
-        let named = named_services(&record);
-        let snapshot = Snapshot {
-            now: self.shell.clock.now(),
-            replica_sets: self.world.replica_sets_of(&record.uid),
-            orphans: self.world.orphans_of(&record),
-            services: self.world.services_of(&key.namespace, &key.name, &named),
-            facts: Default::default(),
-            failure: None,
-            settings: self.settings.clone(),
-            rollout: record,
-        };
-        let limits = Limits {
-            counts: self.counts.are_due(key, now),
-            facts: self.facts_at.get(key).is_none_or(|(generation, at)| {
-                *generation != snapshot.rollout.generation || now >= *at + FACTS_PAUSE
-            }),
-            failures: self.queue.failures(key),
-        };
-        let (shell, key) = (self.shell.clone(), key.clone());
-        Some(Box::pin(async move {
-            (key, now, Finished::Pass(reconcile(shell, snapshot, limits).await))
-        }))
+        match key.kind {
+            Kind::Rollout => self.start_rollout(key, now),
+            Kind::AnalysisRun => self.start_run(key, now),
+            // They are not reconciled yet, and nothing queues them.
+            Kind::Experiment => None,
+        }
     }
 
     fn finish(&mut self, key: Key, began: Instant, finished: Finished) {
@@ -221,12 +265,13 @@ impl Loop {
                 self.queue.add(key.clone(), now);
                 self.queue.done(&key);
             }
+            Finished::Run(write) => self.finish_run(key, began, write, now),
             Finished::Released(Ok(())) => self.queue.done(&key),
             Finished::Released(Err(failure)) => self.retry(&key, &failure, now),
         }
     }
 
-    fn retry(&mut self, key: &Key, failure: &Failure, now: Instant) {
+    pub(super) fn retry(&mut self, key: &Key, failure: &Failure, now: Instant) {
         self.shell.metrics.reconcile_failed(&key.namespace, &key.name);
         let pause = self.queue.failed(key, now);
         if *failure != Failure::NotLeader {
@@ -236,8 +281,13 @@ impl Loop {
         }
     }
 
+    /// An object can be understood again.
+    pub(super) fn quarantine_is_over(&mut self, key: &Key) {
+        self.quarantine_told.remove(key);
+    }
+
     /// An object that cannot be understood: told of once, left alone, in nobody's way.
-    fn quarantine(&mut self, key: &Key, uid: String, version: String, error: String) {
+    pub(super) fn quarantine(&mut self, key: &Key, uid: String, version: String, error: String) {
         if self.quarantine_told.get(key) == Some(&error) {
             return;
         }
@@ -247,6 +297,7 @@ impl Loop {
         );
         tracing::error!("{message}");
         let about = About {
+            kind: key.kind.name(),
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             uid,
@@ -262,7 +313,6 @@ impl Loop {
         self.shell.events.tell(&about, &transition, self.shell.clock.now());
         self.quarantine_told.insert(key.clone(), error);
     }
-
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -271,4 +321,3 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
-

@@ -1,34 +1,26 @@
 //! The loop: events in, keys out, passes run; everything that changes lives here, in one task.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
+mod confirm;
+mod looping;
+mod rollouts;
+mod runs;
+
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use kube::Client;
-use kube::core::request::Request;
-use sluice_planner::{Severity, Snapshot, Transition, Wake, release_all};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::analysis::{Measuring, Tools};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::counts::Counts;
-use crate::events::{self, About};
-use crate::failure::Failure;
-use crate::key::Key;
+use crate::events;
 use crate::leader::{self, Elector, Fence};
-use crate::metrics::{Metrics, Sample};
-use crate::queue::Queue;
-use crate::reconcile::{
-    CountsFate, FACTS_PAUSE, Limits, Outcome, Policy, Report, Shell, leads, reconcile,
-};
+use crate::metrics::{Metrics, Samples};
+use crate::reconcile::{Policy, Shell};
 use crate::watch::{self as watching, Scope};
-use crate::world::record::Observed;
-use crate::world::{Change, Event, ObjectId, PATIENCE, ResourceKind, World, named_services};
-use crate::writer::{answered, path, release_patch, within};
+use crate::world::{Event, ResourceKind};
+use looping::Loop;
 
 /// Events that may wait between the watches and the loop.
 const EVENT_BUFFER: usize = 1024;
@@ -40,8 +32,8 @@ const METRICS_LINGER: Duration = Duration::from_secs(65);
 /// A question to the loop.
 #[derive(Debug)]
 pub enum Question {
-    /// What `/metrics` shows of the Rollouts.
-    Samples(oneshot::Sender<Vec<Sample>>),
+    /// What `/metrics` shows of the objects.
+    Samples(oneshot::Sender<Samples>),
     /// The kinds that have not been listed yet.
     Unsynced(oneshot::Sender<Vec<ResourceKind>>),
 }
@@ -56,6 +48,8 @@ pub struct Runtime {
     pub clock: Clock,
     /// The policy.
     pub policy: Policy,
+    /// How measurements reach the world.
+    pub measuring: Measuring,
     /// The metrics.
     pub metrics: Metrics,
     /// Questions from `/metrics` and `/readyz`.
@@ -82,6 +76,7 @@ impl Runtime {
         let (events, sender) = events::channel(self.client.clone(), self.metrics.clone());
         let sender = tokio::spawn(sender.run());
 
+        let tools = Tools::new(&self.measuring, &self.client, &self.clock, &fence);
         let shell = Shell {
             client: self.client.clone(),
             clock: self.clock,
@@ -90,7 +85,7 @@ impl Runtime {
             policy: self.policy,
             fence,
         };
-        let mut state = Loop::new(shell, &self.config, event_out, self.questions);
+        let mut state = Loop::new(shell, &self.config, tools, event_out, self.questions);
         state.run(&mut stop).await;
 
         // No new work; what is under way ends, what was told is sent.
@@ -131,11 +126,17 @@ impl Runtime {
         };
         let hashed = sluice_planner::names::HASH_LABEL.to_owned();
         let client = || self.client.clone();
-        let rollouts = scope(Some(rollouts));
-        tasks.0.spawn(watching::run(client(), rollouts, events.clone(), Event::Rollout));
+        let ours = scope(Some(rollouts));
+        tasks.0.spawn(watching::run(client(), ours.clone(), events.clone(), Event::Rollout));
+        tasks.0.spawn(watching::run(client(), ours, events.clone(), Event::AnalysisRun));
         let sets = scope(Some(hashed));
         tasks.0.spawn(watching::run(client(), sets, events.clone(), Event::ReplicaSet));
-        tasks.0.spawn(watching::run(client(), scope(None), events, Event::Service));
+        tasks.0.spawn(watching::run(client(), scope(None), events.clone(), Event::Service));
+        let all = scope(None);
+        tasks.0.spawn(watching::run(client(), all, events.clone(), Event::AnalysisTemplate));
+        if namespace.is_none() {
+            let wrap = Event::ClusterAnalysisTemplate;
+            tasks.0.spawn(watching::run(client(), Scope::default(), events, wrap));
+        }
     }
 }
-

@@ -1,5 +1,77 @@
+//! Passes over Rollouts.
+
+use std::collections::BTreeSet;
+
+use sluice_planner::{Snapshot, Wake, release_all};
+use tokio::time::Instant;
+
+use super::METRICS_LINGER;
+use super::confirm::fetch;
+use super::looping::{Finished, Loop, Work};
+use crate::failure::Failure;
+use crate::key::Key;
+use crate::reconcile::{CountsFate, FACTS_PAUSE, Limits, Outcome, Report, Shell, reconcile};
+use crate::world::{ObjectId, PATIENCE, ResourceKind, named_services};
+use crate::writer::{release_patch, within};
+
 impl Loop {
-    fn finish_pass(&mut self, key: Key, began: Instant, report: Report, now: Instant) {
+    pub(super) fn start_rollout(&mut self, key: &Key, now: Instant) -> Option<Work> {
+        let Some(entry) = self.world.rollout(&key.namespace, &key.name) else {
+            return self.after_deletion(key, now);
+        };
+        let record = match &entry.record {
+            Ok(record) => std::sync::Arc::clone(record),
+            Err(error) => {
+                let (uid, version, error) =
+                    (entry.uid.clone(), entry.version.clone(), error.clone());
+                self.quarantine(key, uid, version, error);
+                return None;
+            }
+        };
+        self.quarantine_is_over(key);
+        self.forget_at.remove(key);
+        if let Some(run) = self.verdict_to_be_seen(key, &record.uid) {
+            // Not on a run's record that is older than what we have written of it (I12).
+            self.shell.metrics.skipped_as_stale();
+            self.wait_for_verdict.insert(run, key.clone());
+            self.queue.add(key.clone(), now + PATIENCE);
+            return None;
+        }
+        let named = named_services(&record);
+        let snapshot = Snapshot {
+            now: self.shell.clock.now(),
+            replica_sets: self.world.replica_sets_of(&record.uid),
+            orphans: self.world.orphans_of(&record),
+            services: self.world.services_of(&key.namespace, &key.name, &named),
+            runs: self.world.runs_of(&record.uid),
+            templates: self.world.templates_of(&record),
+            facts: Default::default(),
+            failure: None,
+            settings: self.settings.clone(),
+            rollout: record,
+        };
+        let limits = Limits {
+            counts: self.counts.are_due(key, now),
+            facts: self.facts_at.get(key).is_none_or(|(generation, at)| {
+                *generation != snapshot.rollout.generation || now >= *at + FACTS_PAUSE
+            }),
+            pods: self.pods_at.get(key).is_none_or(|at| now >= *at + FACTS_PAUSE),
+            failures: self.queue.failures(key),
+        };
+        let (shell, key) = (self.shell.clone(), key.clone());
+        Some(Box::pin(async move {
+            (key, now, Finished::Pass(reconcile(shell, snapshot, limits).await))
+        }))
+    }
+
+    /// A run of a Rollout of which we have written a status that its record does not show yet.
+    fn verdict_to_be_seen(&self, rollout: &Key, uid: &str) -> Option<Key> {
+        let runs = self.world.runs_of(uid);
+        let keys = runs.iter().map(|run| Key::analysis_run(&rollout.namespace, &run.name));
+        keys.into_iter().find(|run| self.world.pending().waits_since(run).is_some())
+    }
+
+    pub(super) fn finish_pass(&mut self, key: Key, began: Instant, report: Report, now: Instant) {
         self.shell.metrics.reconciled(&key.namespace, &key.name, now - began);
         for wrote in report.wrote {
             self.world.wrote(&key, wrote, now);
@@ -9,6 +81,9 @@ impl Loop {
             && let Ok(record) = &entry.record
         {
             self.facts_at.insert(key.clone(), (record.generation, now));
+        }
+        if report.fetched_pods {
+            self.pods_at.insert(key.clone(), now);
         }
         match report.counts {
             CountsFate::HeldBack => {
@@ -38,7 +113,8 @@ impl Loop {
     fn after_deletion(&mut self, key: &Key, now: Instant) -> Option<Work> {
         self.counts.forget(key);
         self.facts_at.remove(key);
-        self.quarantine_told.remove(key);
+        self.pods_at.remove(key);
+        self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
         let services = self.world.services_of(&key.namespace, &key.name, &[]);
         if services.is_empty() {
@@ -51,7 +127,6 @@ impl Loop {
             (key, now, Finished::Released(released))
         }))
     }
-
 }
 
 /// A Rollout of another instance of the controller has no record here either: only the API

@@ -1,0 +1,206 @@
+//! AnalysisRuns: planned in the loop, measured beside it, written like all else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_analysis::run::{News, RunPlan, RunSnapshot, RunUrgency, plan};
+use sluice_planner::{RunRecord, Severity, Transition};
+use tokio::time::Instant;
+
+use super::METRICS_LINGER;
+use super::looping::{Finished, Loop, RunWrite, Work};
+use crate::analysis::{Change, Measured, Order, RunMemory, Written, forget, measure, write};
+use crate::events::About;
+use crate::failure::Failure;
+use crate::key::Key;
+use crate::world::analysis::LiveRun;
+
+/// Results wait so long for others of the same run, to be written together.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+impl Loop {
+    pub(super) fn start_run(&mut self, key: &Key, now: Instant) -> Option<Work> {
+        let Some(entry) = self.world.run(&key.namespace, &key.name) else {
+            // What is still measured for it ends with this.
+            self.runs.remove(key);
+            self.quarantine_is_over(key);
+            self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
+            return None;
+        };
+        let run = match &entry.record {
+            Ok(run) => run,
+            Err(error) => {
+                let (uid, version, error) =
+                    (entry.uid.clone(), entry.version.clone(), error.clone());
+                self.runs.remove(key);
+                self.quarantine(key, uid, version, error);
+                return None;
+            }
+        };
+        let (record, live) = (Arc::clone(&run.record), run.live.clone());
+        self.quarantine_is_over(key);
+        self.forget_at.remove(key);
+        let Some(live) = live.filter(|_| !record.deleting) else {
+            self.runs.remove(key);
+            return None;
+        };
+        let plan = self.plan_run(key, &record, &live);
+        self.begin_measurements(key, &record, &plan);
+        if let Some(at) = plan.wake {
+            let pause = (at - self.shell.clock.now()).to_std().unwrap_or_default();
+            self.queue.add(key.clone(), now + pause);
+        }
+        self.write_run(key, &record, &live, plan, now)
+    }
+
+    fn plan_run(&mut self, key: &Key, record: &RunRecord, live: &LiveRun) -> RunPlan {
+        let clock = self.shell.clock.now();
+        // One of the same name that was deleted is not this one.
+        if self.runs.get(key).is_some_and(|memory| memory.uid != record.uid) {
+            self.runs.remove(key);
+        }
+        let conditions = &mut self.conditions;
+        let memory = self
+            .runs
+            .entry(key.clone())
+            .or_insert_with(|| RunMemory::new(&record.uid, clock, live, conditions));
+        memory.follow(live, conditions);
+        plan(&RunSnapshot {
+            now: clock,
+            run: memory.compiled.as_deref(),
+            terminate: record.terminate,
+            ttl: live.ttl.as_ref(),
+            status: &live.status,
+            began: memory.began,
+            taken: &memory.taken,
+            under_way: &memory.under_way(),
+        })
+    }
+
+    fn begin_measurements(&mut self, key: &Key, record: &RunRecord, plan: &RunPlan) {
+        let Some(memory) = self.runs.get_mut(key) else { return };
+        for metric in &plan.abandon {
+            memory.abandon(metric);
+        }
+        let Ok(compiled) = memory.compiled.clone() else { return };
+        for one in &plan.measure {
+            let ticket = memory.ticket();
+            let order = Order {
+                key: key.clone(),
+                uid: record.uid.clone(),
+                ticket,
+                run: Arc::clone(&compiled),
+                metric: one.metric.clone(),
+                what: one.what.clone(),
+            };
+            let task = self.measuring.spawn(measure(self.tools.clone(), order));
+            memory.begun(&one.metric, ticket, task);
+        }
+    }
+
+    /// The write that a plan asks for, if it is due.
+    fn write_run(
+        &mut self,
+        key: &Key,
+        record: &Arc<RunRecord>,
+        live: &LiveRun,
+        plan: RunPlan,
+        now: Instant,
+    ) -> Option<Work> {
+        let memory = self.runs.get_mut(key)?;
+        let change = match plan.status {
+            _ if plan.delete => Change::Delete,
+            None => {
+                memory.unwritten_since = None;
+                // Of metrics that the spec no longer has.
+                memory.taken.clear();
+                return None;
+            }
+            Some(status) => {
+                let since = *memory.unwritten_since.get_or_insert(now);
+                if plan.urgency == RunUrgency::Soon && now < since + TOGETHER {
+                    self.queue.add(key.clone(), since + TOGETHER);
+                    return None;
+                }
+                Change::Status(Box::new((live.status.clone(), status)))
+            }
+        };
+        let results = memory.taken.len();
+        let about = about(key, record);
+        let news = plan.news.iter().map(transition).collect();
+        let dropped = plan.dropped;
+        let (shell, key, record) = (self.shell.clone(), key.clone(), Arc::clone(record));
+        Some(Box::pin(async move {
+            let fence = *shell.fence.borrow();
+            let written = match fence {
+                Some(fence) => {
+                    let (client, metrics) = (&shell.client, &shell.metrics);
+                    write(client, metrics, &key.namespace, &record, change, fence).await
+                }
+                None => Written { wrote: None, result: Err(Failure::NotLeader) },
+            };
+            (key, now, Finished::Run(RunWrite { written, results, news, about, dropped }))
+        }))
+    }
+
+    pub(super) fn finish_run(&mut self, key: Key, began: Instant, write: RunWrite, now: Instant) {
+        let RunWrite { written, results, news, about, dropped } = write;
+        self.shell.metrics.run_reconciled(&key.namespace, &key.name, now - began);
+        if let Some(wrote) = written.wrote {
+            self.world.wrote(&key, wrote, now);
+        }
+        match written.result {
+            Ok(()) => {
+                if let Some(memory) = self.runs.get_mut(&key) {
+                    memory.taken.drain(..results.min(memory.taken.len()));
+                    memory.unwritten_since = None;
+                }
+                if !dropped.is_empty() {
+                    let uid = about.uid.clone();
+                    tokio::spawn(forget(self.tools.clone(), key.clone(), uid, dropped));
+                }
+                for transition in &news {
+                    self.shell.events.tell(&about, transition, self.shell.clock.now());
+                }
+                // Its record comes in as an event, and looks at it again.
+                self.queue.done(&key);
+            }
+            Err(Failure::Conflict(_)) => {
+                self.shell.metrics.run_reconcile_failed(&key.namespace, &key.name);
+                self.queue.failed(&key, now);
+            }
+            Err(failure) => self.retry(&key, &failure, now),
+        }
+    }
+
+    /// A measurement has come back.
+    pub(super) fn measured(&mut self, measured: Measured) {
+        let Measured { key, uid, ticket, taken } = measured;
+        let Some(memory) = self.runs.get_mut(&key).filter(|memory| memory.uid == uid) else {
+            return;
+        };
+        if memory.came_back(ticket, taken) {
+            self.queue.add(key, Instant::now());
+        }
+    }
+}
+
+fn about(key: &Key, record: &RunRecord) -> About {
+    About {
+        kind: key.kind.name(),
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+        uid: record.uid.clone(),
+        resource_version: record.resource_version.clone(),
+    }
+}
+
+fn transition(news: &News) -> Transition {
+    Transition {
+        severity: if news.warning { Severity::Warning } else { Severity::Normal },
+        reason: news.reason,
+        message: news.message.clone(),
+        revision: 0,
+        occasion: news.occasion.clone(),
+    }
+}
