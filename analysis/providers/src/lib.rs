@@ -10,16 +10,29 @@
 
 mod authentication;
 mod aws;
+mod cloudwatch;
 mod context;
+mod datadog;
 mod error;
 mod gotext;
+mod graphite;
 pub mod http;
+mod influxdb;
+mod job;
 mod jsonpath;
+mod kayenta;
 mod measure;
+mod newrelic;
+mod plugin;
+mod prometheus;
 mod provider;
 mod redactions;
+mod registry;
 mod reply;
 mod request;
+mod skywalking;
+mod wavefront;
+mod web;
 
 pub use aws::Aws;
 pub use context::{Cluster, Context, Environment, JobId, RunId, SecretReader};
@@ -30,21 +43,4 @@ pub use measure::{
 };
 pub use provider::Provider;
 pub use redactions::Redactions;
-
-/// STUB until the registry is there.
-pub const JOB_NAME: &str = "job-name";
-/// STUB until the registry is there.
-pub fn provider_of(_: &sluice_crd::analysis::MetricProvider) -> &'static dyn Provider {
-    struct Stub;
-    #[async_trait::async_trait]
-    impl Provider for Stub {
-        async fn measure(
-            &self,
-            _: &Context,
-            _: &sluice_crd::analysis::Metric,
-        ) -> Result<sluice_analysis::Reading, ProviderError> {
-            Err(ProviderError::new("spec", "stub"))
-        }
-    }
-    &Stub
-}
+pub use registry::{provider_of, type_name};

@@ -70,6 +70,8 @@ pub enum RunUrgency {
 pub struct Measure {
     /// The metric.
     pub metric: String,
+    /// The number of the measurement, from 1, errors counted.
+    pub number: u32,
     /// What to do.
     pub what: What,
 }
@@ -77,8 +79,8 @@ pub struct Measure {
 /// What to do about a measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// Take one; its number, from 1.
-    Begin(u32),
+    /// Take one.
+    Begin,
     /// Ask again for one that was not over.
     Resume(Measurement),
     /// End one that was not over.
@@ -359,7 +361,9 @@ fn schedule(
         }
         let Some((due, what)) = next(metric, result, status, terminating) else { continue };
         if due <= s.now {
-            plan.measure.push(Measure { metric: name.to_owned(), what });
+            let taken = result.map_or(0, |r| i64::from(r.count) + i64::from(r.error));
+            let number = u32::try_from(taken + 1).unwrap_or(u32::MAX);
+            plan.measure.push(Measure { metric: name.to_owned(), number, what });
         } else {
             plan.wake = Some(plan.wake.map_or(due, |wake| wake.min(due)));
         }
@@ -374,12 +378,10 @@ fn next(
     terminating: bool,
 ) -> Option<(DateTime<Utc>, What)> {
     let last = result.and_then(|result| result.measurements.last());
-    let number = result.map_or(1, |result| i64::from(result.count) + i64::from(result.error) + 1);
-    let begin = What::Begin(u32::try_from(number).unwrap_or(u32::MAX));
     if let Some(ongoing) = last.filter(|last| !is_completed(&last.phase)) {
         if !metric.outlives_its_call() {
             // Nobody is measuring it: whoever began it is gone. It is taken anew in its place.
-            return (!terminating).then_some((DateTime::<Utc>::MIN_UTC, begin));
+            return (!terminating).then_some((DateTime::<Utc>::MIN_UTC, What::Begin));
         }
         return Some(if terminating {
             (DateTime::<Utc>::MIN_UTC, What::Terminate(ongoing.clone()))
@@ -393,7 +395,7 @@ fn next(
     }
     let Some((last, result)) = last.zip(result) else {
         let started = status.started_at.map_or(DateTime::<Utc>::MIN_UTC, Time::to_chrono);
-        return Some((later(started, metric.initial_delay), begin));
+        return Some((later(started, metric.initial_delay), What::Begin));
     };
     if metric.count.is_some_and(|count| i64::from(result.count) >= count) {
         return None;
@@ -405,7 +407,7 @@ fn next(
         metric.interval?
     };
     let ended = last.finished_at.or(last.started_at).or(status.started_at)?;
-    Some((later(ended.to_chrono(), pause), begin))
+    Some((later(ended.to_chrono(), pause), What::Begin))
 }
 
 fn later(instant: DateTime<Utc>, pause: TimeDelta) -> DateTime<Utc> {

@@ -106,7 +106,7 @@ impl Run {
         let compiled = self.compiled().unwrap();
         let metric = compiled.metrics.iter().find(|m| m.name() == measure.metric).unwrap();
         let (text, ongoing) = match &measure.what {
-            What::Begin(number) => (format!("begin {number}"), None),
+            What::Begin => (format!("begin {}", measure.number), None),
             What::Resume(ongoing) => ("resume".to_owned(), Some(ongoing)),
             What::Terminate(ongoing) => ("terminate".to_owned(), Some(ongoing)),
         };

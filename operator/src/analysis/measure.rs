@@ -23,6 +23,7 @@ pub(crate) struct Order {
     pub(crate) ticket: u64,
     pub(crate) run: Arc<CompiledRun>,
     pub(crate) metric: String,
+    pub(crate) number: u32,
     pub(crate) what: What,
 }
 
@@ -60,12 +61,8 @@ async fn take(tools: &Tools, order: &Order) -> Taken {
     let Some(metric) = found else {
         return Taken::fatal(&order.metric, "the metric is no longer in the spec");
     };
-    let number = match &order.what {
-        What::Begin(number) => *number,
-        What::Resume(_) | What::Terminate(_) => 0,
-    };
     let ongoing = match &order.what {
-        What::Begin(_) => None,
+        What::Begin => None,
         What::Resume(ongoing) | What::Terminate(ongoing) => Some(ongoing),
     };
     let mut redactor = Redactor::default();
@@ -87,10 +84,13 @@ async fn take(tools: &Tools, order: &Order) -> Taken {
         name: order.key.name.clone(),
         uid: order.uid.clone(),
     };
-    let cx = context(tools, run, began, number, redactor);
-    let provider = provider_of(&filled.provider);
+    let cx = context(tools, run, began, order.number, redactor);
+    let provider = match provider_of(&filled.provider) {
+        Ok(provider) => provider,
+        Err(error) => return Taken::fatal(&order.metric, error.message),
+    };
     let came = match &order.what {
-        What::Begin(_) => sluice_providers::take(provider, &cx, &filled).await,
+        What::Begin => sluice_providers::take(provider, &cx, &filled).await,
         What::Resume(ongoing) => sluice_providers::resume(provider, &cx, &filled, ongoing).await,
         What::Terminate(ongoing) => {
             sluice_providers::terminate(provider, &cx, &filled, ongoing).await
@@ -151,14 +151,12 @@ pub(crate) async fn forget(
     dropped: Vec<(String, Measurement)>,
 ) {
     let job = MetricProvider { job: Some(JobMetric::default()), ..MetricProvider::default() };
+    let Ok(job) = provider_of(&job) else { return };
     for (metric, measurement) in dropped {
-        if !measurement.metadata.contains_key(sluice_providers::JOB_NAME) {
-            continue;
-        }
         let run =
             RunId { namespace: key.namespace.clone(), name: key.name.clone(), uid: uid.clone() };
         let cx = context(&tools, run, tools.clock.now(), 0, Redactor::default());
-        if let Err(error) = sluice_providers::forget(provider_of(&job), &cx, &measurement).await {
+        if let Err(error) = sluice_providers::forget(job, &cx, &measurement).await {
             tracing::warn!(%key, metric, "cannot clear away after a measurement: {error}");
         }
     }

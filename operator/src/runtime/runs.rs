@@ -91,6 +91,7 @@ impl Loop {
                 ticket,
                 run: Arc::clone(&compiled),
                 metric: one.metric.clone(),
+                number: one.number,
                 what: one.what.clone(),
             };
             let task = self.measuring.spawn(measure(self.tools.clone(), order));

@@ -147,7 +147,7 @@ fn provider_name(field: &str) -> &'static str {
     match field {
         "prometheus" => "Prometheus",
         "kayenta" => "Kayenta",
-        "web" => "WebMetric",
+        "web" => "Web",
         "datadog" => "Datadog",
         "wavefront" => "Wavefront",
         "newRelic" => "NewRelic",
@@ -155,8 +155,8 @@ fn provider_name(field: &str) -> &'static str {
         "cloudWatch" => "CloudWatch",
         "graphite" => "Graphite",
         "influxdb" => "Influxdb",
-        "skywalking" => "SkyWalking",
-        "plugin" => "Plugin",
+        "skywalking" => "skywalking",
+        "plugin" => "RPCPlugin",
         _ => "Unknown Provider",
     }
 }
@@ -216,27 +216,33 @@ impl<const CLUSTER: bool> Record for PlacedTemplate<CLUSTER> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use sluice_crd::analysis::MetricProvider;
 
     #[test]
-    fn every_provider_has_a_name() {
-        let all = MetricProvider {
-            prometheus: Some(Default::default()),
-            kayenta: Some(Default::default()),
-            web: Some(Default::default()),
-            datadog: Some(Default::default()),
-            wavefront: Some(Default::default()),
-            new_relic: Some(Default::default()),
-            job: Some(Default::default()),
-            cloud_watch: Some(Default::default()),
-            graphite: Some(Default::default()),
-            influxdb: Some(Default::default()),
-            skywalking: Some(Default::default()),
-            plugin: [("a/b".to_owned(), Default::default())].into(),
-        };
-        let all = serde_json::to_value(all).unwrap();
-        for field in all.as_object().unwrap().keys() {
-            assert_ne!(provider_name(field), "Unknown Provider", "{field}");
+    fn every_provider_has_its_name() {
+        let fields = [
+            ("prometheus", json!({})),
+            ("kayenta", json!(null)),
+            ("web", json!({"url": ""})),
+            ("datadog", json!({})),
+            ("wavefront", json!({})),
+            ("newRelic", json!({"query": ""})),
+            ("job", json!({"spec": {}})),
+            ("cloudWatch", json!({"metricDataQueries": []})),
+            ("graphite", json!({})),
+            ("influxdb", json!({})),
+            ("skywalking", json!({})),
+            ("plugin", json!({"a/b": {}})),
+        ];
+        for (field, value) in fields {
+            let mut provider = MetricProvider::default();
+            if field == "kayenta" {
+                provider.kayenta = Some(Default::default());
+            } else {
+                provider = serde_json::from_value(json!({field: value})).unwrap();
+            }
+            assert_eq!(provider_name(field), sluice_providers::type_name(&provider), "{field}");
         }
     }
 }

@@ -70,7 +70,7 @@ impl Proxies {
 fn proxy(text: &str) -> Option<Url> {
     let known = |url: &Url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h");
     let parse = |text: &str| Url::parse(text).ok().filter(known).filter(Url::has_host);
-    parse(text).or_else(|| parse(&format!("http://{text}")))
+    if text.contains("://") { parse(text) } else { parse(&format!("http://{text}")) }
 }
 
 fn exempt(text: &str) -> Option<Exempt> {
