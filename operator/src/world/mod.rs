@@ -3,7 +3,9 @@
 //! A record never goes back in time: an event older than what is known is dropped.
 
 pub mod analysis;
+mod changes;
 mod pending;
+mod queries;
 pub mod record;
 mod table;
 #[cfg(test)]
@@ -12,14 +14,13 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kube::core::{Selector, SelectorExt};
-use sluice_crd::rollout::{AnalysisTemplateRef, RolloutAnalysis};
-use sluice_planner::{ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Templates};
+use sluice_planner::RolloutRecord;
 use tokio::time::Instant;
 
 use crate::key::Key;
-use analysis::{MetricInfo, OwnedRun, PlacedTemplate};
+use analysis::{OwnedRun, PlacedTemplate};
 pub use pending::{Effect, ObjectId, PATIENCE, Pending, ResourceKind, Shown, Wrote};
+pub use queries::named_services;
 use record::{Observed, OwnedReplicaSet, PlacedService};
 pub use table::Entry;
 use table::{Changed, Table};
@@ -209,119 +210,6 @@ impl World {
         ResourceKind::ALL.into_iter().filter(|kind| !synced(kind)).collect()
     }
 
-    /// What is known of a Rollout.
-    pub fn rollout(&self, namespace: &str, name: &str) -> Option<&Entry<Arc<RolloutRecord>>> {
-        self.rollouts.entry(&(namespace.to_owned(), name.to_owned()))
-    }
-
-    /// Every Rollout, those that cannot be understood included.
-    pub fn rollouts(&self) -> impl Iterator<Item = (&Place, &Entry<Arc<RolloutRecord>>)> {
-        self.rollouts.entries()
-    }
-
-    /// The ReplicaSets that an object controls, in the order of their names.
-    pub fn replica_sets_of(&self, uid: &str) -> Vec<Arc<ReplicaSetRecord>> {
-        let places = self.owned.get(uid).into_iter().flatten();
-        places.filter_map(|p| self.replica_sets.get(p)).map(|rs| Arc::clone(&rs.record)).collect()
-    }
-
-    /// What is known of an AnalysisRun.
-    pub fn run(&self, namespace: &str, name: &str) -> Option<&Entry<OwnedRun>> {
-        self.runs.entry(&(namespace.to_owned(), name.to_owned()))
-    }
-
-    /// Every AnalysisRun that can be understood.
-    pub fn runs(&self) -> impl Iterator<Item = &OwnedRun> {
-        self.runs.entries().filter_map(|(_, entry)| entry.record.as_ref().ok())
-    }
-
-    /// Every AnalysisTemplate and ClusterAnalysisTemplate: place and metrics.
-    pub fn all_templates(&self) -> impl Iterator<Item = (&Place, &[MetricInfo])> {
-        fn of<const CLUSTER: bool>(
-            table: &Table<PlacedTemplate<CLUSTER>>,
-        ) -> impl Iterator<Item = (&Place, &[MetricInfo])> {
-            table.entries().filter_map(|(p, e)| Some((p, &*e.record.as_ref().ok()?.metrics)))
-        }
-        of(&self.templates).chain(of(&self.cluster_templates))
-    }
-
-    /// The AnalysisRuns that an object controls, in the order of their names.
-    pub fn runs_of(&self, uid: &str) -> Vec<Arc<RunRecord>> {
-        let places = self.owned_runs.get(uid).into_iter().flatten();
-        places.filter_map(|p| self.runs.get(p)).map(|run| Arc::clone(&run.record)).collect()
-    }
-
-    /// The templates that a Rollout's analyses lead to, nested ones included.
-    pub fn templates_of(&self, rollout: &RolloutRecord) -> Templates {
-        let mut out = Templates { namespace_only: self.namespace_only, ..Templates::default() };
-        let mut open: Vec<AnalysisTemplateRef> =
-            analyses(rollout).flat_map(|analysis| analysis.templates.iter().cloned()).collect();
-        while let Some(next) = open.pop() {
-            let cluster = next.cluster_scope.unwrap_or(false);
-            let key = (cluster, next.template_name);
-            if out.found.contains_key(&key) {
-                continue;
-            }
-            let namespace = if cluster { String::new() } else { rollout.namespace.clone() };
-            let place = (namespace, key.1.clone());
-            let found = if cluster {
-                self.cluster_templates.get(&place).map(|t| (&t.record, &t.nested))
-            } else {
-                self.templates.get(&place).map(|t| (&t.record, &t.nested))
-            };
-            if let Some((record, nested)) = found {
-                open.extend(nested.iter().cloned());
-                out.found.insert(key, Arc::clone(record));
-            }
-        }
-        out
-    }
-
-    /// The ReplicaSets without an owner that a Rollout's selector matches, in the order of names.
-    pub fn orphans_of(&self, rollout: &RolloutRecord) -> Vec<Arc<ReplicaSetRecord>> {
-        let selector = rollout.spec.selector.clone().unwrap_or_default();
-        // One that matches everything or cannot be understood is refused by validation.
-        let Ok(selector) = Selector::try_from(selector) else { return Vec::new() };
-        if selector.selects_all() {
-            return Vec::new();
-        }
-        let from = (rollout.namespace.clone(), String::new());
-        let nearby = self.orphans.range(from..).take_while(|place| place.0 == rollout.namespace);
-        nearby
-            .filter_map(|place| self.replica_sets.get(place))
-            .filter(|rs| rs.orphaned.as_ref().is_some_and(|labels| selector.matches(labels)))
-            .map(|rs| Arc::clone(&rs.record))
-            .collect()
-    }
-
-    /// The Services that a Rollout names or that carry its mark, by name.
-    pub fn services_of(
-        &self,
-        namespace: &str,
-        name: &str,
-        named: &[String],
-    ) -> BTreeMap<String, Arc<ServiceRecord>> {
-        let marked =
-            self.marked.get(&(namespace.to_owned(), name.to_owned())).into_iter().flatten();
-        let place = |service: &String| (namespace.to_owned(), service.clone());
-        named
-            .iter()
-            .chain(marked)
-            .filter_map(|s| Some((s.clone(), Arc::clone(&self.services.get(&place(s))?.record))))
-            .collect()
-    }
-
-    /// Rollouts, by namespace and name, that carry no record but of which Services bear the mark.
-    pub fn marked_without_rollout(&self) -> Vec<Key> {
-        let absent = self.marked.keys().filter(|place| self.rollouts.entry(place).is_none());
-        absent.map(|(namespace, name)| Key::rollout(namespace, name)).collect()
-    }
-
-    /// Writes of ours that the records may not show yet.
-    pub fn pending(&self) -> &Pending {
-        &self.pending
-    }
-
     /// What a change says of our own writes, and when lists begin.
     fn before<R>(
         &mut self,
@@ -363,160 +251,5 @@ impl World {
             ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => true,
         };
         affected.extend(self.pending.not_listed(kind, began, named));
-    }
-
-    fn rollout_changed(
-        &mut self,
-        changed: Changed<Arc<RolloutRecord>>,
-        affected: &mut BTreeSet<Key>,
-    ) {
-        let Changed { place, before, present } = changed;
-        let before = before.and_then(|entry| entry.record.ok());
-        let after = self.rollouts.get(&place).cloned();
-        let key = Key::rollout(&place.0, &place.1);
-        if let Some(old) = &before {
-            self.places_by_uid.remove(&old.uid);
-            for service in named_services(old) {
-                take_out(&mut self.namers, (place.0.clone(), service), &place.1);
-            }
-        }
-        self.analysed.remove(&place);
-        if let Some(new) = &after {
-            if analyses(new).next().is_some() {
-                self.analysed.insert(place.clone());
-            }
-            self.places_by_uid.insert(new.uid.clone(), place.clone());
-            for service in named_services(new) {
-                let at = (place.0.clone(), service);
-                self.namers.entry(at).or_default().insert(place.1.clone());
-            }
-        }
-        if !present {
-            self.pending.forget(&key);
-        }
-        affected.insert(key);
-    }
-
-    fn replica_set_changed(
-        &mut self,
-        changed: Changed<OwnedReplicaSet>,
-        affected: &mut BTreeSet<Key>,
-    ) {
-        let Changed { place, before, .. } = changed;
-        let before = before.and_then(|entry| entry.record.ok()).and_then(|rs| rs.owner);
-        let after = self.replica_sets.get(&place);
-        if after.is_some_and(|rs| rs.orphaned.is_some()) {
-            affected.extend(self.neighbours(&place.0));
-            self.orphans.insert(place.clone());
-        } else {
-            self.orphans.remove(&place);
-        }
-        let after = after.and_then(|rs| rs.owner.clone());
-        if let Some(owner) = before.filter(|owner| Some(owner) != after.as_ref()) {
-            affected.extend(self.key_of_uid(&owner));
-            take_out(&mut self.owned, owner, &place);
-        }
-        if let Some(owner) = after {
-            affected.extend(self.key_of_uid(&owner));
-            self.owned.entry(owner).or_default().insert(place);
-        }
-    }
-
-    fn service_changed(&mut self, changed: Changed<PlacedService>, affected: &mut BTreeSet<Key>) {
-        let Changed { place, before, .. } = changed;
-        let mark = |s: &PlacedService| s.record.managed_by.clone();
-        let before = before.and_then(|entry| entry.record.ok()).and_then(|s| mark(&s));
-        let after = self.services.get(&place).and_then(mark);
-        let (namespace, service) = &place;
-        if let Some(rollout) = before.filter(|rollout| Some(rollout) != after.as_ref()) {
-            affected.insert(Key::rollout(namespace, &rollout));
-            take_out(&mut self.marked, (namespace.clone(), rollout), service);
-        }
-        if let Some(rollout) = after {
-            affected.insert(Key::rollout(namespace, &rollout));
-            self.marked.entry((namespace.clone(), rollout)).or_default().insert(service.clone());
-        }
-        for rollout in self.namers.get(&place).into_iter().flatten() {
-            affected.insert(Key::rollout(namespace, rollout));
-        }
-    }
-
-    fn run_changed(&mut self, changed: Changed<OwnedRun>, affected: &mut BTreeSet<Key>) {
-        let Changed { place, before, present } = changed;
-        let key = Key::analysis_run(&place.0, &place.1);
-        let before = before.and_then(|entry| entry.record.ok());
-        let after = self.runs.get(&place);
-        let owner = after.and_then(|run| run.owner.clone());
-        let same = before.as_ref().zip(after).is_some_and(|(before, after)| {
-            before.owner == after.owner && is_same_to_a_rollout(&before.record, &after.record)
-        });
-        if let Some(old) =
-            before.and_then(|run| run.owner).filter(|old| Some(old) != owner.as_ref())
-        {
-            affected.extend(self.key_of_uid(&old));
-            take_out(&mut self.owned_runs, old, &place);
-        }
-        if let Some(owner) = owner {
-            // What a Rollout waits for is a verdict, not each measurement.
-            if !same {
-                affected.extend(self.key_of_uid(&owner));
-            }
-            self.owned_runs.entry(owner).or_default().insert(place);
-        }
-        if !present {
-            self.pending.forget(&key);
-        }
-        affected.insert(key);
-    }
-
-    fn template_changed<const CLUSTER: bool>(
-        &mut self,
-        changed: Changed<PlacedTemplate<CLUSTER>>,
-        affected: &mut BTreeSet<Key>,
-    ) {
-        let near = |place: &&Place| CLUSTER || place.0 == changed.place.0;
-        let rollouts = self.analysed.iter().filter(near);
-        affected.extend(rollouts.map(|(namespace, name)| Key::rollout(namespace, name)));
-    }
-
-    /// The Rollouts of a namespace.
-    fn neighbours(&self, namespace: &str) -> Vec<Key> {
-        let all = self.rollouts.entries().map(|(place, _)| place);
-        let near = all.filter(|place| place.0 == namespace);
-        near.map(|(namespace, name)| Key::rollout(namespace, name)).collect()
-    }
-
-    fn key_of_uid(&self, uid: &str) -> Option<Key> {
-        self.places_by_uid.get(uid).map(|(namespace, name)| Key::rollout(namespace, name))
-    }
-}
-
-/// Whether two records of a run differ in nothing that a Rollout looks at.
-fn is_same_to_a_rollout(before: &RunRecord, after: &RunRecord) -> bool {
-    let seen = |run: &RunRecord| RunRecord { resource_version: String::new(), ..run.clone() };
-    seen(before) == seen(after)
-}
-
-/// The analyses that a Rollout defines.
-fn analyses(rollout: &RolloutRecord) -> impl Iterator<Item = &RolloutAnalysis> {
-    let canary = rollout.spec.strategy.canary.as_ref();
-    let background = canary.and_then(|c| c.analysis.as_ref()).map(|a| &a.analysis);
-    let steps = canary.and_then(|c| c.steps.as_deref()).unwrap_or_default();
-    background.into_iter().chain(steps.iter().filter_map(|step| step.analysis.as_ref()))
-}
-
-/// The Services that a Rollout names.
-pub fn named_services(rollout: &RolloutRecord) -> Vec<String> {
-    let canary = rollout.spec.strategy.canary.as_ref();
-    let names = canary.map(|c| [&c.stable_service, &c.canary_service]);
-    names.into_iter().flatten().filter(|name| !name.is_empty()).cloned().collect()
-}
-
-fn take_out<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: &V) {
-    if let Some(values) = index.get_mut(&key) {
-        values.remove(value);
-        if values.is_empty() {
-            index.remove(&key);
-        }
     }
 }

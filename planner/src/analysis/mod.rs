@@ -15,7 +15,7 @@ mod verdict;
 pub(crate) use attempt::{Runs, runs};
 pub(crate) use history::deletions;
 pub(crate) use prospect::{Prospects, look};
-pub(crate) use verdict::{Verdicts, verdicts};
+pub(crate) use verdict::verdicts;
 
 use sluice_crd::rollout::{CanaryStep, RolloutAnalysis, RolloutAnalysisRunStatus, RolloutStatus};
 
