@@ -222,6 +222,8 @@ fn what_is_just_allowed_runs() {
             (format!("len([{}]) > 0", "1,".repeat(NODES_MAX - 4)), true),
             (format!("len([{}]) > 0", "1,".repeat(NODES_MAX - 3)), false),
             (format!("{}any([1], # == 1)", "any([1], ".repeat(60)) + &")".repeat(60), true),
+            (format!("{}true{}", "any([1], ".repeat(98), ")".repeat(98)), true),
+            (format!("any({}[1]{}, true)", "map([1], ".repeat(97), ")".repeat(97)), true),
         ] {
             let begin: String = text.chars().take(40).collect();
             let found = Condition::compile(&text);
