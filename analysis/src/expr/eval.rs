@@ -10,7 +10,7 @@ use super::budget::Budget;
 use super::check::{AS_FLOAT, BOTH_INTEGERS, BOTH_TEXTS, Facts};
 use super::error::{EvalError, Fault, fault};
 use super::operators;
-use super::regexes;
+use super::regexes::Patterns;
 use super::value::{Key, List, ListKind, MapKind, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ pub(crate) struct Evaluator<'a> {
     facts: &'a Facts,
     result: &'a Value,
     budget: Budget,
+    patterns: Patterns,
     variables: Vec<(&'a str, Value)>,
     scopes: Vec<Scope>,
 }
@@ -41,7 +42,14 @@ enum Found {
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(facts: &'a Facts, result: &'a Value, budget: Budget) -> Self {
-        Self { facts, result, budget, variables: Vec::new(), scopes: Vec::new() }
+        Self {
+            facts,
+            result,
+            budget,
+            patterns: Patterns::default(),
+            variables: Vec::new(),
+            scopes: Vec::new(),
+        }
     }
 
     pub(crate) fn eval(&mut self, node: &'a Node) -> Evaluated {
@@ -207,7 +215,7 @@ impl<'a> Evaluator<'a> {
             }
             Binary::In => access::within(l, r, right, budget)?,
             Binary::Matches | Binary::Contains | Binary::StartsWith | Binary::EndsWith => {
-                text_relation(operator, l, r, budget)?
+                text_relation(operator, l, r, &mut self.patterns, budget)?
             }
             Binary::Add => return operators::add(l, r, budget),
             Binary::Subtract => return operators::subtract(l, r),
@@ -243,6 +251,7 @@ fn text_relation(
     operator: Binary,
     l: &Value,
     r: &Value,
+    patterns: &mut Patterns,
     budget: &mut Budget,
 ) -> Result<bool, Fault> {
     let (Value::Text(text), Value::Text(part)) = (l, r) else {
@@ -258,11 +267,7 @@ fn text_relation(
         Binary::Contains => text.contains(&**part),
         Binary::StartsWith => text.starts_with(&**part),
         Binary::EndsWith => text.ends_with(&**part),
-        _ => {
-            // To compile costs far more than to read.
-            budget.steps(1000 + 20 * part.len() + text.len())?;
-            regexes::compile(part).map_err(Fault::Message)?.is_match(text)
-        }
+        _ => patterns.is_match(part, text, budget)?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Operators: between which types they are.
 
 use super::super::ast::{Binary, Kind, Node, Unary};
-use super::super::regexes;
+use super::super::regexes::Pattern;
 use super::super::types::Type;
 use super::super::value::MapKind;
 use super::{AS_FLOAT, BOTH_INTEGERS, BOTH_TEXTS, Checked, Checker, error};
@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
             Binary::In => is_within(&l, &r).then_some(Type::Bool),
             Binary::Matches => {
                 if let Kind::Text(pattern) = &right.kind
-                    && let Err(message) = regexes::compile(pattern)
+                    && let Err(message) = Pattern::compile(pattern)
                 {
                     return error(right, message);
                 }
