@@ -6,12 +6,13 @@ mod calls;
 mod elements;
 
 use super::ast::{Binary, Kind, Node, Pointer, Unary};
-use super::budget::Budget;
+use super::budget::{Budget, Context};
 use super::check::{AS_FLOAT, BOTH_INTEGERS, BOTH_TEXTS, Facts};
 use super::error::{EvalError, Fault, fault};
 use super::operators;
 use super::regexes::Patterns;
 use super::value::{Key, List, ListKind, MapKind, Value};
+use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ type Evaluated = Result<Value, EvalError>;
 pub(crate) struct Evaluator<'a> {
     facts: &'a Facts,
     result: &'a Value,
+    now: Option<DateTime<Utc>>,
     budget: Budget,
     patterns: Patterns,
     variables: Vec<(&'a str, Value)>,
@@ -41,11 +43,12 @@ enum Found {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(facts: &'a Facts, result: &'a Value, budget: Budget) -> Self {
+    pub(crate) fn new(facts: &'a Facts, result: &'a Value, context: Context) -> Self {
         Self {
             facts,
             result,
-            budget,
+            now: context.now,
+            budget: Budget::new(context.limits),
             patterns: Patterns::default(),
             variables: Vec::new(),
             scopes: Vec::new(),

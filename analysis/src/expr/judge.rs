@@ -1,6 +1,6 @@
 //! What conditions make of a measurement.
 
-use super::{Condition, EvalError, Limits, Value};
+use super::{Condition, Context, EvalError, Value};
 
 /// What a measurement says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +18,11 @@ pub fn judge(
     result: &Value,
     success: Option<&Condition>,
     failure: Option<&Condition>,
-    limits: Limits,
+    context: impl Into<Context>,
 ) -> Result<Judgement, EvalError> {
+    let context = context.into();
     let holds = |condition: Option<&Condition>| {
-        condition.map(|condition| condition.holds(result, limits)).transpose()
+        condition.map(|condition| condition.holds(result, context)).transpose()
     };
     let (succeeded, failed) = (holds(success)?, holds(failure)?);
     Ok(match (succeeded, failed) {

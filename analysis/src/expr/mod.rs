@@ -15,19 +15,23 @@ mod eval;
 mod format;
 mod judge;
 mod lexer;
+mod moment;
 mod operators;
 mod parser;
 mod quoted;
 mod regexes;
 mod rewrite;
+mod time;
 mod types;
 mod value;
 
 use std::sync::OnceLock;
 
-pub use budget::{DEPTH_MAX, Limits, NODES_MAX, SOURCE_BYTES_MAX, VALUE_DEPTH_MAX};
+pub use budget::{Context, DEPTH_MAX, Limits, NODES_MAX, SOURCE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use error::{CompileError, EvalError};
 pub use judge::{Judgement, judge};
+pub use moment::{TimeError, evaluate_time};
+pub use time::Time;
 pub use value::{Key, List, ListKind, Map, MapKind, Value};
 
 use check::Facts;
@@ -61,6 +65,7 @@ fn place_of(result: &Value) -> Option<usize> {
         Value::List(list) if list.kind == ListKind::Floats => 6,
         Value::Map(map) if map.kind == MapKind::Texts => 7,
         Value::List(_) | Value::Map(_) => return None,
+        Value::Time(_) | Value::Duration(_) | Value::Zone => return None,
     })
 }
 
@@ -80,8 +85,12 @@ impl Condition {
     }
 
     /// What the expression is worth for a measurement.
-    pub fn evaluate(&self, result: &Value, limits: Limits) -> Result<Value, EvalError> {
-        self.value_of(result, limits).map_err(|error| match error {
+    pub fn evaluate(
+        &self,
+        result: &Value,
+        context: impl Into<Context>,
+    ) -> Result<Value, EvalError> {
+        self.value_of(result, context.into()).map_err(|error| match error {
             error @ (EvalError::Type { .. } | EvalError::Run { .. }) if result.is_no_data() => {
                 EvalError::NoData { cause: Box::new(error) }
             }
@@ -90,15 +99,15 @@ impl Condition {
     }
 
     /// Whether a measurement meets the condition: true or false, and nothing else.
-    pub fn holds(&self, result: &Value, limits: Limits) -> Result<bool, EvalError> {
-        match self.evaluate(result, limits)? {
+    pub fn holds(&self, result: &Value, context: impl Into<Context>) -> Result<bool, EvalError> {
+        match self.evaluate(result, context)? {
             Value::Bool(holds) => Ok(holds),
             other => Err(EvalError::NotBool { found: other.type_name() }),
         }
     }
 
-    fn value_of(&self, result: &Value, limits: Limits) -> Result<Value, EvalError> {
-        let check = || check::check(&self.written, self.ids, Type::of(result));
+    fn value_of(&self, result: &Value, context: Context) -> Result<Value, EvalError> {
+        let check = || check::check(&self.written, self.ids, Some(Type::of(result)));
         let once;
         let facts = match place_of(result) {
             Some(place) => self.checks[place].get_or_init(check),
@@ -108,6 +117,6 @@ impl Condition {
             }
         };
         let facts = facts.as_ref().map_err(Clone::clone)?;
-        eval::Evaluator::new(facts, result, budget::Budget::new(limits)).eval(&self.run)
+        eval::Evaluator::new(facts, result, context).eval(&self.run)
     }
 }

@@ -6,3 +6,5 @@ mod conditions;
 mod differential;
 mod generated;
 mod laws;
+mod moments;
+mod times;
