@@ -25,6 +25,11 @@ pub(crate) struct Span {
     pub(crate) end: u32,
 }
 
+impl Span {
+    /// Of what was put together from several places.
+    pub(crate) const NOWHERE: Self = Self { start: 0, end: 0 };
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unary {
     Not,

@@ -23,17 +23,23 @@ pub(crate) struct Evaluator<'a> {
     facts: &'a Facts,
     result: &'a Value,
     now: Option<DateTime<Utc>>,
-    budget: Budget,
+    pub(super) budget: Budget,
     patterns: Patterns,
-    variables: Vec<(&'a str, Value)>,
-    scopes: Vec<Scope>,
+    pub(super) variables: Vec<(&'a str, Value)>,
+    pub(super) scopes: Vec<Scope>,
 }
 
 /// Where a predicate stands.
-struct Scope {
+pub(super) struct Scope {
     list: Arc<List>,
-    index: usize,
+    pub(super) index: usize,
     accumulator: Value,
+}
+
+impl Scope {
+    pub(super) fn over(list: Arc<List>) -> Self {
+        Self { list, index: 0, accumulator: Value::Nil }
+    }
 }
 
 /// What a part is worth; nothing, where `?.` ended its chain.
@@ -194,7 +200,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         node: &Node,
         operator: Binary,

@@ -1,7 +1,7 @@
 //! Text into tokens.
 
-use super::error::CompileError;
-use super::quoted;
+use super::error::{CompileError, quoted};
+use super::quoted as escapes;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
@@ -36,7 +36,8 @@ impl Token {
     pub(crate) fn shown(&self) -> String {
         match self.kind {
             Kind::End => "the end of the expression".to_owned(),
-            Kind::Text => format!("the text '{}'", self.text.escape_debug()),
+            Kind::Text if self.text.len() > 60 => quoted(&self.text),
+            Kind::Text => format!("the text {}", quoted(&self.text)),
             Kind::Name | Kind::Number | Kind::Operator | Kind::Bracket => {
                 format!("`{}`", self.text)
             }
@@ -236,7 +237,7 @@ impl Lexer {
                 Some(_) => self.at += 1,
             }
         }
-        let text = quoted::unescape(&self.chars[start..self.at], quote)
+        let text = escapes::unescape(&self.chars[start..self.at], quote)
             .map_err(|message| CompileError::at(column, message))?;
         self.at += 1;
         self.out.push(Token { kind: Kind::Text, text, column, end: self.column() });

@@ -12,6 +12,7 @@ mod builtins;
 mod check;
 mod error;
 mod eval;
+mod explain;
 mod format;
 mod judge;
 mod lexer;
@@ -25,11 +26,13 @@ mod time;
 mod types;
 mod value;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 pub use budget::{Context, DEPTH_MAX, Limits, NODES_MAX, SOURCE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use error::{CompileError, EvalError};
-pub use judge::{Judgement, judge};
+pub use explain::{EVIDENCE_CHARS_MAX, Explanation};
+pub use judge::{Judged, Judgement, Which, judge, judge_explained};
 pub use moment::{TimeError, evaluate_time};
 pub use time::Time;
 pub use value::{Key, List, ListKind, Map, MapKind, Value};
@@ -107,16 +110,19 @@ impl Condition {
     }
 
     fn value_of(&self, result: &Value, context: Context) -> Result<Value, EvalError> {
+        let facts = self.facts(result)?;
+        eval::Evaluator::new(&facts, result, context).eval(&self.run)
+    }
+
+    /// What is known of the expression for a measurement of this type.
+    fn facts(&self, result: &Value) -> Result<Cow<'_, Facts>, EvalError> {
         let check = || check::check(&self.written, self.ids, Some(Type::of(result)));
-        let once;
-        let facts = match place_of(result) {
-            Some(place) => self.checks[place].get_or_init(check),
-            None => {
-                once = check();
-                &once
-            }
-        };
-        let facts = facts.as_ref().map_err(Clone::clone)?;
-        eval::Evaluator::new(facts, result, context).eval(&self.run)
+        match place_of(result) {
+            Some(place) => match self.checks[place].get_or_init(check) {
+                Ok(facts) => Ok(Cow::Borrowed(facts)),
+                Err(error) => Err(error.clone()),
+            },
+            None => check().map(Cow::Owned),
+        }
     }
 }

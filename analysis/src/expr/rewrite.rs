@@ -217,7 +217,7 @@ fn predicates_together(node: &mut Node) -> Result<(), CompileError> {
         return Ok(());
     }
     let (id, column, depth) = (node.id, p.column, node.depth);
-    let span = Span { start: p.span.start, end: q.span.end };
+    let span = Span::NOWHERE;
     let kind = Kind::Binary(together, Box::new(take(p)), Box::new(take(q)));
     let mut predicate = Node { id, column, depth, span, kind };
     predicates_together(&mut predicate)?;

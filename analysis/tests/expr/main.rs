@@ -4,6 +4,7 @@
 
 mod conditions;
 mod differential;
+mod explained;
 mod generated;
 mod laws;
 mod moments;

@@ -1,7 +1,7 @@
 //! Functions of lists and maps.
 
 use super::super::budget::Budget;
-use super::super::error::{Fault, fault};
+use super::super::error::{Fault, fault, quoted};
 use super::super::eval::{entry, fetch, place};
 use super::super::operators::{equal, less};
 use super::super::value::{Key, List, ListKind, Map, MapKind, Value};
@@ -199,7 +199,7 @@ pub(crate) fn sorted_by(
     let descending = match &**order {
         "asc" => false,
         "desc" => true,
-        other => return fault(format!("'{}' is no order: asc or desc", other.escape_debug())),
+        other => return fault(format!("{} is no order: asc or desc", quoted(other))),
     };
     let length = keys.len();
     let compared = length.saturating_mul(1 + length.max(2).ilog2() as usize);

@@ -1,7 +1,7 @@
 //! Functions of numbers.
 
 use super::super::budget::Budget;
-use super::super::error::{Fault, fault};
+use super::super::error::{Fault, fault, quoted};
 use super::super::operators::{less, truncated};
 use super::super::value::{List, ListKind, Value};
 use super::Builtin;
@@ -79,14 +79,6 @@ pub(crate) fn parse_float(text: &str, function: &str) -> Given {
         }
         _ => fault(format!("{function}(): {} is not a number", quoted(text))),
     }
-}
-
-/// The beginning of a text, for a message.
-fn quoted(text: &str) -> String {
-    const SHOWN_MAX: usize = 40;
-    let shown: String = text.chars().take(SHOWN_MAX).collect();
-    let more = if shown.len() < text.len() { "…" } else { "" };
-    format!("'{}{more}'", shown.escape_debug())
 }
 
 /// The largest or smallest number, also in lists of lists; nil where there is none.

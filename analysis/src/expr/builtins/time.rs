@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::super::budget::Budget;
-use super::super::error::{Fault, fault};
+use super::super::error::{Fault, fault, quoted};
 use super::super::time::{Time, date, in_utc};
 use super::super::value::Value;
 use super::Builtin;
@@ -24,8 +24,11 @@ pub(crate) fn apply(
         },
         (Builtin::Duration, [Value::Text(text)]) => {
             budget.steps(text.len())?;
-            let span = text.parse().map_err(|e: DurationError| Fault::Message(e.to_string()))?;
-            Ok(Value::Duration(span))
+            match text.parse() {
+                Ok(span) => Ok(Value::Duration(span)),
+                Err(error) if text.len() <= 60 => fault(DurationError::to_string(&error)),
+                Err(_) => fault(format!("{} is not a duration", quoted(text))),
+            }
         }
         (Builtin::Timezone, [Value::Text(name)]) => in_utc(name).map(|()| Value::Zone),
         (Builtin::Date, [Value::Zone, rest @ ..] | rest) => dated(rest, budget),

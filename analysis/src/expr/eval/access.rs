@@ -107,7 +107,8 @@ pub(crate) fn fetch(base: &Value, key: &Value) -> Result<Value, Fault> {
         | Value::Zone => {
             let what = base.type_name();
             return fault(match key {
-                Value::Text(name) => format!("{what} has no field `{name}`"),
+                Value::Text(name) if name.len() <= 60 => format!("{what} has no field `{name}`"),
+                Value::Text(_) => format!("{what} has no fields"),
                 _ => format!("{what} has no elements"),
             });
         }

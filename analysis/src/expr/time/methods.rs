@@ -109,7 +109,8 @@ fn call_of_time(
     let (seconds, nanos) = (time.at.timestamp(), i64::from(time.at.timestamp_subsec_nanos()));
     // What does not fit wraps around, as in Go.
     let since_1970 = |in_second: i64| {
-        Value::Int(seconds.wrapping_mul(in_second) + nanos / (1_000_000_000 / in_second))
+        let within = nanos / (1_000_000_000 / in_second);
+        Value::Int(seconds.wrapping_mul(in_second).wrapping_add(within))
     };
     let made = |time: Time| Value::Time(time.into());
     Ok(Some(match (name, arguments) {

@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, NaiveTime};
 
 use super::super::budget::Budget;
-use super::super::error::{Fault, fault};
+use super::super::error::{Fault, fault, quoted};
 use super::layout::{Offset, Padding, Part, Upto, next};
 use super::{Time, Zone};
 
@@ -44,13 +44,12 @@ pub(crate) fn date(text: &str, layout: Option<&str>, budget: &mut Budget) -> Res
         None => LAYOUTS.iter().find_map(|layout| parse(text, layout)),
     };
     let Some(found) = found else {
-        let shown: String = text.chars().take(40).collect();
+        let shown = quoted(text);
         return fault(match layout {
-            Some(_) => format!("'{}' is no date of that layout", shown.escape_debug()),
-            None => format!(
-                "'{}' is no date: write it as 2026-01-31, or as 2026-01-31T15:04:05Z",
-                shown.escape_debug()
-            ),
+            Some(_) => format!("{shown} is no date of that layout"),
+            None => {
+                format!("{shown} is no date: write it as 2026-01-31, or as 2026-01-31T15:04:05Z")
+            }
         });
     };
     found.time()
@@ -61,8 +60,7 @@ pub(crate) fn in_utc(name: &str) -> Result<(), Fault> {
     if matches!(name, "" | "UTC") {
         return Ok(());
     }
-    let shown: String = name.chars().take(40).collect();
-    fault(format!("the time zone '{}' is not known here, only UTC is", shown.escape_debug()))
+    fault(format!("the time zone {} is not known here, only UTC is", quoted(name)))
 }
 
 /// What was read. Day and month are there even if they were not read, and fit together.
