@@ -33,10 +33,19 @@ impl Facts {
 /// Checks an expression whose nodes took that many numbers, for a type of measurement; or for no
 /// measurement at all.
 pub(crate) fn check(root: &Node, ids: u32, result: Option<Type>) -> Result<Facts, EvalError> {
+    typed(root, ids, result).map(|(facts, _)| facts)
+}
+
+/// Checks, and says what type the whole has.
+pub(crate) fn typed(
+    root: &Node,
+    ids: u32,
+    result: Option<Type>,
+) -> Result<(Facts, Type), EvalError> {
     let facts = Facts(vec![0; ids as usize]);
     let mut checker = Checker { result, facts, variables: Vec::new(), scopes: Vec::new() };
-    checker.visit(root)?;
-    Ok(checker.facts)
+    let found = checker.visit(root)?;
+    Ok((checker.facts, found))
 }
 
 struct Checker<'a> {

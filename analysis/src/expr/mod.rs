@@ -25,6 +25,7 @@ mod rewrite;
 mod time;
 mod types;
 mod value;
+mod warnings;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -36,6 +37,8 @@ pub use judge::{Judged, Judgement, Which, judge, judge_explained};
 pub use moment::{TimeError, evaluate_time};
 pub use time::Time;
 pub use value::{Key, List, ListKind, Map, MapKind, Value};
+
+pub use warnings::{ConditionWarning, condition_warnings};
 
 use check::Facts;
 use types::Type;

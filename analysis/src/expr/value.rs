@@ -21,6 +21,7 @@ pub enum Value {
     Map(Arc<Map>),
     /// An instant. Nothing that is measured is one.
     Time(Arc<Time>),
+    /// A span of time. Nor is one of these measured.
     Duration(GoDuration),
     /// The time zone UTC: no other one is known.
     Zone,

@@ -9,3 +9,4 @@ mod generated;
 mod laws;
 mod moments;
 mod times;
+mod warned;

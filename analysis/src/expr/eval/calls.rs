@@ -75,7 +75,8 @@ impl<'a> Evaluator<'a> {
         failed(node, format!("{} cannot be called", found.type_name()))
     }
 
-    /// `isNil` and `default` look at what was measured, whatever they are given first.
+    /// `isNil` and `default` look at what was measured, whatever they are given first: upstream's
+    /// v1.9.0 to v1.10.2 alike.
     fn function(&self, function: Function, values: &[Value]) -> Result<Value, Fault> {
         let first = values.first().unwrap_or(&Value::Nil);
         let measured = || !matches!(self.result, Value::Nil);
