@@ -2,7 +2,8 @@
 //! written in, with `result` and the functions of Argo Rollouts.
 //!
 //! Text → [`lexer`] → [`parser`] → tree ([`ast`]); per type of measurement a [`check`], as the same
-//! condition may fit one type and not another; then [`eval`], within a [`budget`]. Invariant:
+//! condition may fit one type and not another; then [`eval`], within a [`budget`]; and [`explain`]
+//! says which clause decided. Invariant:
 //! nothing here panics, blocks, or takes more than its [`Limits`], whatever text and value it is
 //! given.
 

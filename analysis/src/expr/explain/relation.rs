@@ -39,36 +39,39 @@ impl Relation<'_> {
         match (self.operator, l, r) {
             (Binary::Contains, Value::Text(l), Value::Text(part)) => {
                 let at = l.find(&**part).map_or(0, |at| before(l, at));
-                Some(format!(
-                    "{} {} {}",
-                    self.shown.text_from(l, at),
-                    self.verb()?,
-                    self.shown.text(part)
-                ))
+                self.related(self.shown.text_from(l, at), self.shown.text(part))
             }
             (Binary::StartsWith, Value::Text(l), Value::Text(part)) => {
                 let (l, part) = self.texts(l, part);
-                Some(format!("{l} {} {part}", self.verb()?))
+                self.related(l, part)
             }
-            (Binary::EndsWith, Value::Text(l), Value::Text(part)) => Some(format!(
-                "{} {} {}",
-                self.shown.text_end(l),
-                self.verb()?,
-                self.shown.text_end(part)
-            )),
+            (Binary::EndsWith, Value::Text(l), Value::Text(part)) => {
+                self.related(self.shown.text_end(l), self.shown.text_end(part))
+            }
             (Binary::Equal | Binary::NotEqual, ..) => self.equality(),
             (Binary::Less | Binary::LessOrEqual | Binary::More | Binary::MoreOrEqual, ..) => {
                 let (shown, other) = self.both();
-                if self.holds {
-                    return Some(format!("{shown} {} {other}", self.operator.symbol()));
+                let symbol = self.operator.symbol();
+                if !self.holds && (is_nan(l) || is_nan(r)) {
+                    return Some(format!("{shown} is not {symbol} {other}"));
                 }
-                if is_nan(l) || is_nan(r) {
-                    return Some(format!("{shown} is not {} {other}", self.operator.symbol()));
+                let symbol = if self.holds { symbol } else { opposite(self.operator)? };
+                if shown == other && matches!(symbol, "<" | ">") {
+                    return None;
                 }
-                Some(format!("{shown} {} {other}", opposite(self.operator)?))
+                Some(format!("{shown} {symbol} {other}"))
             }
-            _ => Some(format!("{} {} {}", value(l), self.verb()?, value(r))),
+            _ => self.related(value(l), value(r)),
         }
+    }
+
+    /// Everything is in itself, begins with itself and so on: it is not said of what looks alike
+    /// that it does not.
+    fn related(&self, shown: String, other: String) -> Option<String> {
+        if !self.holds && shown == other {
+            return None;
+        }
+        Some(format!("{shown} {} {other}", self.verb()?))
     }
 
     fn equality(&self) -> Option<String> {
