@@ -9,10 +9,25 @@ use super::builtins::Builtin;
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) id: u32,
+    /// Where it is blamed: an operator has the place of its sign.
     pub(crate) column: u32,
     /// Levels below this one, itself included.
     pub(crate) depth: u16,
+    pub(crate) span: Span,
     pub(crate) kind: Kind,
+}
+
+/// From where to where something is written, in characters from 1; the end is the place behind it.
+/// Parentheses around the whole are not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// Of what was put together from several places.
+    pub(crate) const NOWHERE: Self = Self { start: 0, end: 0 };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! What a condition may cost. Conditions and measurements come from users and from servers, and a
 //! controller evaluates thousands of them: none may be slow, large or endless.
 
+use chrono::{DateTime, Utc};
+
 use super::error::Fault;
 
 /// The longest text of a condition: far more than anybody would read.
@@ -29,6 +31,28 @@ impl Default for Limits {
     /// Enough for a few predicates over all elements of a reply of 1 MiB, the largest there is.
     fn default() -> Self {
         Self { steps_max: 5_000_000, bytes_max: 32 * 1024 * 1024 }
+    }
+}
+
+impl Limits {
+    /// These limits, at an instant: what `now()` gives. Without one, `now()` is an error.
+    pub fn at(self, now: DateTime<Utc>) -> Context {
+        Context { limits: self, now: Some(now) }
+    }
+}
+
+/// What an expression has around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Context {
+    /// What the evaluation may take.
+    pub limits: Limits,
+    /// What time it is: nothing here has a clock.
+    pub now: Option<DateTime<Utc>>,
+}
+
+impl From<Limits> for Context {
+    fn from(limits: Limits) -> Self {
+        Self { limits, now: None }
     }
 }
 

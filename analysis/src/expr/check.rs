@@ -9,6 +9,7 @@ mod operators;
 use super::ast::{Kind, Node, Pointer};
 use super::builtins::Function;
 use super::error::EvalError;
+use super::time;
 use super::types::Type;
 use super::value::{ListKind, MapKind};
 
@@ -29,16 +30,26 @@ impl Facts {
     }
 }
 
-/// Checks an expression whose nodes took that many numbers.
-pub(crate) fn check(root: &Node, ids: u32, result: Type) -> Result<Facts, EvalError> {
+/// Checks an expression whose nodes took that many numbers, for a type of measurement; or for no
+/// measurement at all.
+pub(crate) fn check(root: &Node, ids: u32, result: Option<Type>) -> Result<Facts, EvalError> {
+    typed(root, ids, result).map(|(facts, _)| facts)
+}
+
+/// Checks, and says what type the whole has.
+pub(crate) fn typed(
+    root: &Node,
+    ids: u32,
+    result: Option<Type>,
+) -> Result<(Facts, Type), EvalError> {
     let facts = Facts(vec![0; ids as usize]);
     let mut checker = Checker { result, facts, variables: Vec::new(), scopes: Vec::new() };
-    checker.visit(root)?;
-    Ok(checker.facts)
+    let found = checker.visit(root)?;
+    Ok((checker.facts, found))
 }
 
 struct Checker<'a> {
-    result: Type,
+    result: Option<Type>,
     facts: Facts,
     variables: Vec<(&'a str, Type)>,
     scopes: Vec<Scope>,
@@ -104,13 +115,27 @@ impl<'a> Checker<'a> {
         if let Some((_, found)) = self.variables.iter().rev().find(|(n, _)| *n == name) {
             return Ok(found.clone());
         }
-        if name == "result" {
-            return Ok(self.result.clone());
+        if name == "result"
+            && let Some(result) = &self.result
+        {
+            return Ok(result.clone());
         }
-        if Function::named(name).is_some() || super::builtins::Builtin::named(name).is_some() {
+        if self.function_named(name).is_some() || super::builtins::Builtin::named(name).is_some() {
             return error(node, format!("`{name}` is a function: call it with parentheses"));
         }
-        error(node, format!("there is no `{name}`: what was measured is called `result`"))
+        error(
+            node,
+            match self.result {
+                Some(_) => format!("there is no `{name}`: what was measured is called `result`"),
+                None => format!("there is no `{name}` here"),
+            },
+        )
+    }
+
+    /// A function of conditions; where nothing is measured, only those that look at no measurement.
+    fn function_named(&self, name: &str) -> Option<Function> {
+        let anywhere = |f: &Function| matches!(f, Function::IsNan | Function::IsInf);
+        Function::named(name).filter(|f| self.result.is_some() || anywhere(f))
     }
 
     fn pointer(&self, node: &Node, pointer: &Pointer) -> Checked {
@@ -128,8 +153,12 @@ impl<'a> Checker<'a> {
 
     fn member(&mut self, of: &'a Node, key: &'a Node) -> Checked {
         let base = self.visit(of)?;
+        self.member_of(&base, key)
+    }
+
+    fn member_of(&mut self, base: &Type, key: &'a Node) -> Checked {
         let index = self.visit(key)?;
-        match &base {
+        match base {
             Type::Unknown | Type::Any => Ok(Type::Unknown),
             Type::Map(kind) => {
                 let fits = match kind {
@@ -146,14 +175,21 @@ impl<'a> Checker<'a> {
                 let what = index.name();
                 error(key, format!("elements of a list have numbers, and this is {what}"))
             }
-            Type::Nil | Type::Bool | Type::Int | Type::Int64 | Type::Float | Type::Text => {
-                match &key.kind {
-                    Kind::Text(name) => {
-                        error(key, format!("{} has no field `{name}`", base.name()))
-                    }
-                    _ => error(key, format!("{} has no elements", base.name())),
+            Type::Nil
+            | Type::Bool
+            | Type::Int
+            | Type::Int64
+            | Type::Float
+            | Type::Text
+            | Type::Time
+            | Type::Duration
+            | Type::Zone => match &key.kind {
+                Kind::Text(name) if time::signature(base, name).is_some() => {
+                    error(key, format!("`{name}` is a method: call it with parentheses"))
                 }
-            }
+                Kind::Text(name) => error(key, format!("{} has no field `{name}`", base.name())),
+                _ => error(key, format!("{} has no elements", base.name())),
+            },
         }
     }
 
@@ -185,7 +221,7 @@ impl<'a> Checker<'a> {
         body: &'a Node,
     ) -> Checked {
         let taken = name == "result"
-            || Function::named(name).is_some()
+            || self.function_named(name).is_some()
             || super::builtins::Builtin::named(name).is_some()
             || self.variables.iter().any(|(n, _)| *n == name);
         if taken {
@@ -230,7 +266,7 @@ impl<'a> Checker<'a> {
     fn call(&mut self, node: &'a Node, callee: &'a Node, arguments: &'a [Node]) -> Checked {
         if let Kind::Name(name) = &callee.kind {
             let shadowed = self.variables.iter().any(|(n, _)| n == name);
-            match Function::named(name) {
+            match self.function_named(name) {
                 Some(function) if !shadowed => return self.function(node, function, arguments),
                 None if !shadowed && name != "result" => {
                     return error(callee, format!("there is no function `{name}`"));
@@ -238,12 +274,48 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
-        let found = self.visit(callee)?;
+        let found = match &callee.kind {
+            Kind::Member { of, key, .. } => {
+                let base = self.visit(of)?;
+                if let (Type::Time | Type::Duration | Type::Zone, Kind::Text(name)) =
+                    (&base, &key.kind)
+                {
+                    return self.method(node, &base, name, arguments);
+                }
+                self.member_of(&base, key)?
+            }
+            _ => self.visit(callee)?,
+        };
         if !found.is_unknown() {
             return error(node, format!("{} cannot be called", found.name()));
         }
         // Upstream does not look at the arguments either; it fails when it runs.
         Ok(Type::Unknown)
+    }
+
+    fn method(
+        &mut self,
+        node: &'a Node,
+        base: &Type,
+        name: &str,
+        arguments: &'a [Node],
+    ) -> Checked {
+        let Some((takes, gives)) = time::signature(base, name) else {
+            return error(node, format!("{} has no method `{name}` here", base.name()));
+        };
+        if takes.len() != arguments.len() {
+            let (count, found) = (takes.len(), arguments.len());
+            return error(node, format!("`{name}` takes {count} arguments, not {found}"));
+        }
+        for (argument, takes) in arguments.iter().zip(takes) {
+            let found = self.visit(argument)?;
+            let fits = found == *takes || found.is_unknown();
+            if !fits {
+                let (takes, found) = (takes.name(), found.name());
+                return error(argument, format!("expected {takes}, found {found}"));
+            }
+        }
+        Ok(gives)
     }
 
     fn function(&mut self, node: &'a Node, function: Function, arguments: &'a [Node]) -> Checked {

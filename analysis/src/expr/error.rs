@@ -41,6 +41,17 @@ pub enum EvalError {
 }
 
 impl EvalError {
+    /// Where it is, in characters from 1; nothing, where the whole is meant.
+    pub fn column(&self) -> Option<usize> {
+        match self {
+            Self::Type { column, .. } | Self::Run { column, .. } | Self::Budget { column, .. } => {
+                Some(*column)
+            }
+            Self::NoData { cause } => cause.column(),
+            Self::NotBool { .. } | Self::Depth(_) => None,
+        }
+    }
+
     /// A bounded name of the kind, for metrics and tests.
     pub fn category(&self) -> &'static str {
         match self {
@@ -74,4 +85,14 @@ impl Fault {
 /// A fault with a message.
 pub(crate) fn fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Message(message.into()))
+}
+
+/// A text in a message: all of it, or only how long it is. A part of a secret would not be known
+/// for one where secrets are taken out of messages.
+pub(crate) fn quoted(text: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 60;
+    match text.chars().nth(SHOWN_CHARS_MAX) {
+        None => format!("'{}'", text.escape_debug()),
+        Some(_) => format!("a text of {} bytes", text.len()),
+    }
 }

@@ -6,12 +6,13 @@ mod calls;
 mod elements;
 
 use super::ast::{Binary, Kind, Node, Pointer, Unary};
-use super::budget::Budget;
+use super::budget::{Budget, Context};
 use super::check::{AS_FLOAT, BOTH_INTEGERS, BOTH_TEXTS, Facts};
 use super::error::{EvalError, Fault, fault};
 use super::operators;
-use super::regexes;
+use super::regexes::Patterns;
 use super::value::{Key, List, ListKind, MapKind, Value};
+use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,16 +22,24 @@ type Evaluated = Result<Value, EvalError>;
 pub(crate) struct Evaluator<'a> {
     facts: &'a Facts,
     result: &'a Value,
-    budget: Budget,
-    variables: Vec<(&'a str, Value)>,
-    scopes: Vec<Scope>,
+    now: Option<DateTime<Utc>>,
+    pub(super) budget: Budget,
+    patterns: Patterns,
+    pub(super) variables: Vec<(&'a str, Value)>,
+    pub(super) scopes: Vec<Scope>,
 }
 
 /// Where a predicate stands.
-struct Scope {
+pub(super) struct Scope {
     list: Arc<List>,
-    index: usize,
+    pub(super) index: usize,
     accumulator: Value,
+}
+
+impl Scope {
+    pub(super) fn over(list: Arc<List>) -> Self {
+        Self { list, index: 0, accumulator: Value::Nil }
+    }
 }
 
 /// What a part is worth; nothing, where `?.` ended its chain.
@@ -40,8 +49,16 @@ enum Found {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(facts: &'a Facts, result: &'a Value, budget: Budget) -> Self {
-        Self { facts, result, budget, variables: Vec::new(), scopes: Vec::new() }
+    pub(crate) fn new(facts: &'a Facts, result: &'a Value, context: Context) -> Self {
+        Self {
+            facts,
+            result,
+            now: context.now,
+            budget: Budget::new(context.limits),
+            patterns: Patterns::default(),
+            variables: Vec::new(),
+            scopes: Vec::new(),
+        }
     }
 
     pub(crate) fn eval(&mut self, node: &'a Node) -> Evaluated {
@@ -183,7 +200,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         node: &Node,
         operator: Binary,
@@ -207,7 +224,7 @@ impl<'a> Evaluator<'a> {
             }
             Binary::In => access::within(l, r, right, budget)?,
             Binary::Matches | Binary::Contains | Binary::StartsWith | Binary::EndsWith => {
-                text_relation(operator, l, r, budget)?
+                text_relation(operator, l, r, &mut self.patterns, budget)?
             }
             Binary::Add => return operators::add(l, r, budget),
             Binary::Subtract => return operators::subtract(l, r),
@@ -243,6 +260,7 @@ fn text_relation(
     operator: Binary,
     l: &Value,
     r: &Value,
+    patterns: &mut Patterns,
     budget: &mut Budget,
 ) -> Result<bool, Fault> {
     let (Value::Text(text), Value::Text(part)) = (l, r) else {
@@ -258,11 +276,7 @@ fn text_relation(
         Binary::Contains => text.contains(&**part),
         Binary::StartsWith => text.starts_with(&**part),
         Binary::EndsWith => text.ends_with(&**part),
-        _ => {
-            // To compile costs far more than to read.
-            budget.steps(1000 + 20 * part.len() + text.len())?;
-            regexes::compile(part).map_err(Fault::Message)?.is_match(text)
-        }
+        _ => patterns.is_match(part, text, budget)?,
     })
 }
 

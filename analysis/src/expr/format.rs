@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::budget::Budget;
 use super::error::{Fault, fault};
+use super::time;
 use super::value::{Key, ListKind, MapKind, Value};
 
 /// What `string()` gives.
@@ -48,6 +49,9 @@ fn write_plain(value: &Value, out: &mut String, budget: &mut Budget) -> Result<(
             }
             out.push(']');
         }
+        Value::Time(time) => out.push_str(&time.plain(budget)?),
+        Value::Duration(span) => out.push_str(&time::duration(*span)),
+        Value::Zone => out.push_str("UTC"),
     }
     Ok(())
 }
@@ -132,6 +136,13 @@ fn write_json(
             line(out, level);
             out.push('}');
         }
+        Value::Time(time) => {
+            let _ = write!(out, "\"{}\"", time.json(budget)?);
+        }
+        Value::Duration(span) => {
+            let _ = write!(out, "{}", span.as_nanos());
+        }
+        Value::Zone => out.push_str("{}"),
     }
     Ok(())
 }

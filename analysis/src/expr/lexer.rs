@@ -1,7 +1,7 @@
 //! Text into tokens.
 
-use super::error::CompileError;
-use super::quoted;
+use super::error::{CompileError, quoted};
+use super::quoted as escapes;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
@@ -19,6 +19,8 @@ pub(crate) struct Token {
     pub(crate) kind: Kind,
     pub(crate) text: String,
     pub(crate) column: u32,
+    /// The column behind it.
+    pub(crate) end: u32,
 }
 
 impl Token {
@@ -34,7 +36,8 @@ impl Token {
     pub(crate) fn shown(&self) -> String {
         match self.kind {
             Kind::End => "the end of the expression".to_owned(),
-            Kind::Text => format!("the text '{}'", self.text.escape_debug()),
+            Kind::Text if self.text.len() > 60 => quoted(&self.text),
+            Kind::Text => format!("the text {}", quoted(&self.text)),
             Kind::Name | Kind::Number | Kind::Operator | Kind::Bracket => {
                 format!("`{}`", self.text)
             }
@@ -75,7 +78,7 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Token>, CompileError> {
     let mut lexer = Lexer { chars: source.chars().collect(), at: 0, out: Vec::new() };
     while lexer.next_token()? {}
     let column = lexer.column();
-    lexer.out.push(Token { kind: Kind::End, text: String::new(), column });
+    lexer.out.push(Token { kind: Kind::End, text: String::new(), column, end: column });
     Ok(lexer.out)
 }
 
@@ -111,7 +114,7 @@ impl Lexer {
     fn push(&mut self, kind: Kind, start: usize) {
         let text: String = self.chars[start..self.at].iter().collect();
         let column = u32::try_from(start + 1).unwrap_or(u32::MAX);
-        self.out.push(Token { kind, text, column });
+        self.out.push(Token { kind, text, column, end: self.column() });
     }
 
     /// False at the end.
@@ -234,10 +237,10 @@ impl Lexer {
                 Some(_) => self.at += 1,
             }
         }
-        let text = quoted::unescape(&self.chars[start..self.at], quote)
+        let text = escapes::unescape(&self.chars[start..self.at], quote)
             .map_err(|message| CompileError::at(column, message))?;
         self.at += 1;
-        self.out.push(Token { kind: Kind::Text, text, column });
+        self.out.push(Token { kind: Kind::Text, text, column, end: self.column() });
         Ok(())
     }
 
@@ -261,7 +264,7 @@ impl Lexer {
             }
         }
         self.at += 1;
-        self.out.push(Token { kind: Kind::Text, text, column });
+        self.out.push(Token { kind: Kind::Text, text, column, end: self.column() });
         Ok(())
     }
 }

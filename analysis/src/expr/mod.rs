@@ -2,7 +2,8 @@
 //! written in, with `result` and the functions of Argo Rollouts.
 //!
 //! Text → [`lexer`] → [`parser`] → tree ([`ast`]); per type of measurement a [`check`], as the same
-//! condition may fit one type and not another; then [`eval`], within a [`budget`]. Invariant:
+//! condition may fit one type and not another; then [`eval`], within a [`budget`]; and [`explain`]
+//! says which clause decided. Invariant:
 //! nothing here panics, blocks, or takes more than its [`Limits`], whatever text and value it is
 //! given.
 
@@ -12,23 +13,33 @@ mod builtins;
 mod check;
 mod error;
 mod eval;
+mod explain;
 mod format;
 mod judge;
 mod lexer;
+mod moment;
 mod operators;
 mod parser;
 mod quoted;
 mod regexes;
 mod rewrite;
+mod time;
 mod types;
 mod value;
+mod warnings;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-pub use budget::{DEPTH_MAX, Limits, NODES_MAX, SOURCE_BYTES_MAX, VALUE_DEPTH_MAX};
+pub use budget::{Context, DEPTH_MAX, Limits, NODES_MAX, SOURCE_BYTES_MAX, VALUE_DEPTH_MAX};
 pub use error::{CompileError, EvalError};
-pub use judge::{Judgement, judge};
+pub use explain::{EVIDENCE_CHARS_MAX, Explanation};
+pub use judge::{Judged, Judgement, Which, judge, judge_explained};
+pub use moment::{TimeError, evaluate_time};
+pub use time::Time;
 pub use value::{Key, List, ListKind, Map, MapKind, Value};
+
+pub use warnings::{ConditionWarning, condition_warnings};
 
 use check::Facts;
 use types::Type;
@@ -61,6 +72,7 @@ fn place_of(result: &Value) -> Option<usize> {
         Value::List(list) if list.kind == ListKind::Floats => 6,
         Value::Map(map) if map.kind == MapKind::Texts => 7,
         Value::List(_) | Value::Map(_) => return None,
+        Value::Time(_) | Value::Duration(_) | Value::Zone => return None,
     })
 }
 
@@ -80,8 +92,12 @@ impl Condition {
     }
 
     /// What the expression is worth for a measurement.
-    pub fn evaluate(&self, result: &Value, limits: Limits) -> Result<Value, EvalError> {
-        self.value_of(result, limits).map_err(|error| match error {
+    pub fn evaluate(
+        &self,
+        result: &Value,
+        context: impl Into<Context>,
+    ) -> Result<Value, EvalError> {
+        self.value_of(result, context.into()).map_err(|error| match error {
             error @ (EvalError::Type { .. } | EvalError::Run { .. }) if result.is_no_data() => {
                 EvalError::NoData { cause: Box::new(error) }
             }
@@ -90,24 +106,27 @@ impl Condition {
     }
 
     /// Whether a measurement meets the condition: true or false, and nothing else.
-    pub fn holds(&self, result: &Value, limits: Limits) -> Result<bool, EvalError> {
-        match self.evaluate(result, limits)? {
+    pub fn holds(&self, result: &Value, context: impl Into<Context>) -> Result<bool, EvalError> {
+        match self.evaluate(result, context)? {
             Value::Bool(holds) => Ok(holds),
             other => Err(EvalError::NotBool { found: other.type_name() }),
         }
     }
 
-    fn value_of(&self, result: &Value, limits: Limits) -> Result<Value, EvalError> {
-        let check = || check::check(&self.written, self.ids, Type::of(result));
-        let once;
-        let facts = match place_of(result) {
-            Some(place) => self.checks[place].get_or_init(check),
-            None => {
-                once = check();
-                &once
-            }
-        };
-        let facts = facts.as_ref().map_err(Clone::clone)?;
-        eval::Evaluator::new(facts, result, budget::Budget::new(limits)).eval(&self.run)
+    fn value_of(&self, result: &Value, context: Context) -> Result<Value, EvalError> {
+        let facts = self.facts(result)?;
+        eval::Evaluator::new(&facts, result, context).eval(&self.run)
+    }
+
+    /// What is known of the expression for a measurement of this type.
+    fn facts(&self, result: &Value) -> Result<Cow<'_, Facts>, EvalError> {
+        let check = || check::check(&self.written, self.ids, Some(Type::of(result)));
+        match place_of(result) {
+            Some(place) => match self.checks[place].get_or_init(check) {
+                Ok(facts) => Ok(Cow::Borrowed(facts)),
+                Err(error) => Err(error.clone()),
+            },
+            None => check().map(Cow::Owned),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::budget::Budget;
 use super::error::{Fault, fault};
 use super::value::{ListKind, Map, Value};
+use sluice_crd::duration::GoDuration;
 
 type Given = Result<Value, Fault>;
 
@@ -24,7 +25,14 @@ pub(crate) fn float(value: &Value) -> Option<f64> {
     match value {
         Value::Int(i) => Some(*i as f64),
         Value::Float(f) => Some(*f),
-        Value::Nil | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => None,
+        Value::Nil
+        | Value::Bool(_)
+        | Value::Text(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Time(_)
+        | Value::Duration(_)
+        | Value::Zone => None,
     }
 }
 
@@ -62,6 +70,13 @@ pub(crate) fn add(left: &Value, right: &Value, budget: &mut Budget) -> Given {
         budget.text(a.len() + b.len())?;
         return Ok(Value::text([&**a, &**b].concat()));
     }
+    match (left, right) {
+        (Value::Time(time), Value::Duration(span)) | (Value::Duration(span), Value::Time(time)) => {
+            return Ok(Value::Time(time.plus(*span)?.into()));
+        }
+        (Value::Duration(a), Value::Duration(b)) => return Ok(spans(*a, *b, i64::wrapping_add)),
+        _ => {}
+    }
     match numbers(left, right) {
         Some(Numbers::Ints(a, b)) => Ok(Value::Int(a.wrapping_add(b))),
         Some(Numbers::Floats(a, b)) => Ok(Value::Float(a + b)),
@@ -69,7 +84,20 @@ pub(crate) fn add(left: &Value, right: &Value, budget: &mut Budget) -> Given {
     }
 }
 
+/// Durations wrap around like integers.
+fn spans(a: GoDuration, b: GoDuration, how: fn(i64, i64) -> i64) -> Value {
+    Value::Duration(GoDuration::from_nanos(how(a.as_nanos(), b.as_nanos())))
+}
+
 pub(crate) fn subtract(left: &Value, right: &Value) -> Given {
+    match (left, right) {
+        (Value::Time(a), Value::Time(b)) => return Ok(Value::Duration(a.since(b))),
+        (Value::Time(time), Value::Duration(span)) => {
+            return Ok(Value::Time(time.minus(*span)?.into()));
+        }
+        (Value::Duration(a), Value::Duration(b)) => return Ok(spans(*a, *b, i64::wrapping_sub)),
+        _ => {}
+    }
     match numbers(left, right) {
         Some(Numbers::Ints(a, b)) => Ok(Value::Int(a.wrapping_sub(b))),
         Some(Numbers::Floats(a, b)) => Ok(Value::Float(a - b)),
@@ -77,7 +105,18 @@ pub(crate) fn subtract(left: &Value, right: &Value) -> Given {
     }
 }
 
+/// A duration times a float is a float, of nanoseconds.
 pub(crate) fn multiply(left: &Value, right: &Value) -> Given {
+    match (left, right) {
+        (Value::Duration(a), Value::Duration(b)) => return Ok(spans(*a, *b, i64::wrapping_mul)),
+        (Value::Duration(span), Value::Int(by)) | (Value::Int(by), Value::Duration(span)) => {
+            return Ok(spans(*span, GoDuration::from_nanos(*by), i64::wrapping_mul));
+        }
+        (Value::Duration(span), Value::Float(by)) | (Value::Float(by), Value::Duration(span)) => {
+            return Ok(Value::Float(span.as_nanos() as f64 * by));
+        }
+        _ => {}
+    }
     match numbers(left, right) {
         Some(Numbers::Ints(a, b)) => Ok(Value::Int(a.wrapping_mul(b))),
         Some(Numbers::Floats(a, b)) => Ok(Value::Float(a * b)),
@@ -124,6 +163,11 @@ pub(crate) fn order(
     if let (Value::Text(a), Value::Text(b)) = (left, right) {
         budget.steps(a.len().min(b.len()) / 16)?;
         return Ok(Some(a.cmp(b)));
+    }
+    match (left, right) {
+        (Value::Time(a), Value::Time(b)) => return Ok(Some(a.order(b))),
+        (Value::Duration(a), Value::Duration(b)) => return Ok(Some(a.cmp(b))),
+        _ => {}
     }
     match numbers(left, right) {
         Some(Numbers::Ints(a, b)) => Ok(Some(a.cmp(&b))),
@@ -189,6 +233,9 @@ fn identical(left: &Value, right: &Value, budget: &mut Budget) -> Result<bool, F
             true
         }
         (Value::Map(a), Value::Map(b)) => same_maps(a, b, budget)?,
+        (Value::Time(a), Value::Time(b)) => a.order(b).is_eq(),
+        (Value::Duration(a), Value::Duration(b)) => a == b,
+        (Value::Zone, Value::Zone) => true,
         _ => false,
     })
 }

@@ -3,12 +3,16 @@
 mod postfix;
 mod primary;
 
-use super::ast::{Binary, Kind, Node, Unary};
+use super::ast::{Binary, Kind, Node, Span, Unary};
 use super::budget::{DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX};
 use super::error::CompileError;
 use super::lexer::{self, Kind as Token, is_name};
 
-type Parsed = Result<Node, CompileError>;
+/// Boxed, as each level of an expression has a dozen of these on the stack, and unoptimized builds
+/// give each its own place there.
+type Parsed = Result<Box<Node>, Failed>;
+
+type Failed = Box<CompileError>;
 
 /// The tree of a text, and how many numbers its nodes took.
 pub(crate) fn parse(source: &str) -> Result<(Node, u32), CompileError> {
@@ -17,12 +21,12 @@ pub(crate) fn parse(source: &str) -> Result<(Node, u32), CompileError> {
         return Err(CompileError::at(1, message));
     }
     let tokens = lexer::tokens(source)?;
-    let mut parser = Parser { tokens, at: 0, nodes: 0, level: 0, predicates: 0 };
-    let root = parser.sequence()?;
+    let mut parser = Parser { tokens, at: 0, end: 1, nodes: 0, level: 0, predicates: 0 };
+    let root = parser.sequence().map_err(|error| *error)?;
     if parser.now().kind != Token::End {
-        return Err(parser.unexpected());
+        return Err(*parser.unexpected());
     }
-    Ok((root, u32::try_from(parser.nodes).unwrap_or(u32::MAX)))
+    Ok((*root, u32::try_from(parser.nodes).unwrap_or(u32::MAX)))
 }
 
 /// How tightly an operator binds, which it is, and whether `not` stands before it.
@@ -31,6 +35,8 @@ type Infix = ((u16, Binary), bool);
 struct Parser {
     tokens: Vec<lexer::Token>,
     at: usize,
+    /// Behind the last token that was taken.
+    end: u32,
     nodes: usize,
     /// Expressions that are being parsed within one another.
     level: usize,
@@ -94,6 +100,7 @@ impl Parser {
     }
 
     fn next(&mut self) {
+        self.end = self.now().end;
         if self.at + 1 < self.tokens.len() {
             self.at += 1;
         }
@@ -107,16 +114,16 @@ impl Parser {
         self.now().is_bracket(text)
     }
 
-    fn error<T>(&self, message: impl Into<String>) -> Result<T, CompileError> {
-        Err(CompileError::at(self.now().column, message))
+    fn error<T>(&self, message: impl Into<String>) -> Result<T, Failed> {
+        Err(failed(self.now().column, message))
     }
 
-    fn unexpected(&self) -> CompileError {
+    fn unexpected(&self) -> Failed {
         let token = self.now();
-        CompileError::at(token.column, format!("{} was not expected here", token.shown()))
+        failed(token.column, format!("{} was not expected here", token.shown()))
     }
 
-    fn expect_operator(&mut self, text: &str) -> Result<(), CompileError> {
+    fn expect_operator(&mut self, text: &str) -> Result<(), Failed> {
         if !self.operator_is(text) {
             return self.error(format!("expected `{text}`, found {}", self.now().shown()));
         }
@@ -124,7 +131,7 @@ impl Parser {
         Ok(())
     }
 
-    fn expect_bracket(&mut self, text: &str) -> Result<(), CompileError> {
+    fn expect_bracket(&mut self, text: &str) -> Result<(), Failed> {
         if !self.bracket_is(text) {
             return self.error(format!("expected `{text}`, found {}", self.now().shown()));
         }
@@ -132,7 +139,7 @@ impl Parser {
         Ok(())
     }
 
-    fn expect_name(&mut self) -> Result<lexer::Token, CompileError> {
+    fn expect_name(&mut self) -> Result<lexer::Token, Failed> {
         if self.now().kind != Token::Name {
             return self.error(format!("expected a name, found {}", self.now().shown()));
         }
@@ -141,10 +148,12 @@ impl Parser {
         Ok(token)
     }
 
-    fn node(&mut self, column: u32, kind: Kind) -> Parsed {
+    /// A node that begins at `start` and ends with the last token that was taken.
+    fn node(&mut self, start: u32, column: u32, kind: Kind) -> Parsed {
         let id = u32::try_from(self.nodes).unwrap_or(u32::MAX);
         self.count(1, column)?;
-        let mut node = Node { id, column, depth: 1, kind };
+        let span = Span { start, end: self.end.max(start) };
+        let mut node = Box::new(Node { id, column, depth: 1, span, kind });
         let below = node.children().into_iter().map(|n| n.depth).max().unwrap_or(0);
         node.depth += below;
         if usize::from(node.depth) > DEPTH_MAX {
@@ -153,11 +162,11 @@ impl Parser {
         Ok(node)
     }
 
-    fn count(&mut self, nodes: usize, column: u32) -> Result<(), CompileError> {
+    fn count(&mut self, nodes: usize, column: u32) -> Result<(), Failed> {
         self.nodes += nodes;
         if self.nodes > NODES_MAX {
             let message = format!("the expression has more than {NODES_MAX} parts");
-            return Err(CompileError::at(column, message));
+            return Err(failed(column, message));
         }
         Ok(())
     }
@@ -165,26 +174,28 @@ impl Parser {
     /// A part that is said once and stands in two places.
     fn again(&mut self, node: &Node) -> Parsed {
         self.count(node.size(), node.column)?;
-        Ok(node.clone())
+        Ok(Box::new(node.clone()))
     }
 
     /// Expressions, one after the other; the last one counts.
     fn sequence(&mut self) -> Parsed {
         let column = self.now().column;
         let first = self.expression(0)?;
-        let mut nodes = vec![first];
+        if !self.operator_is(";") {
+            return Ok(first);
+        }
+        let mut nodes = vec![*first];
         while self.operator_is(";") {
             self.next();
             if self.now().kind == Token::End {
                 break;
             }
-            let next = self.expression(0)?;
-            nodes.push(next);
+            nodes.push(*self.expression(0)?);
         }
         if nodes.len() == 1 {
-            return nodes.pop().ok_or_else(|| self.unexpected());
+            return nodes.pop().map(Box::new).ok_or_else(|| self.unexpected());
         }
-        self.node(column, Kind::Sequence(nodes))
+        self.node(column, column, Kind::Sequence(nodes))
     }
 
     fn expression(&mut self, precedence: u16) -> Parsed {
@@ -204,6 +215,7 @@ impl Parser {
         if precedence == 0 && self.operator_is("if") {
             return self.branches();
         }
+        let start = self.now().column;
         let mut left = self.primary()?;
         let mut after_coalesce = false;
         while self.now().kind == Token::Operator {
@@ -211,7 +223,7 @@ impl Parser {
             if self.operator_is("|") && precedence == 0 {
                 self.next();
                 let name = self.expect_name()?;
-                left = self.call(name, vec![left])?;
+                left = self.call(name, vec![*left], start)?;
                 // What a call gives can be looked into without parentheses.
                 after_coalesce = false;
                 continue;
@@ -219,28 +231,28 @@ impl Parser {
             let Some(((binds, operator), negated)) = self.infix(precedence)? else { break };
             if after_coalesce && operator != Binary::Coalesce {
                 let message = "`??` and other operators need parentheses between them";
-                return Err(CompileError::at(column, message));
+                return Err(failed(column, message));
             }
             after_coalesce = operator == Binary::Coalesce;
             if is_order(operator) {
-                left = self.comparisons(left, operator, binds, column)?;
+                left = self.comparisons(left, operator, binds, (start, column))?;
                 continue;
             }
             let right_binds = if operator == Binary::Power { binds } else { binds + 1 };
             let right = self.expression(right_binds)?;
-            left = self.node(column, Kind::Binary(operator, Box::new(left), Box::new(right)))?;
+            left = self.node(start, column, Kind::Binary(operator, left, right))?;
             if negated {
-                left = self.node(column, Kind::Unary(Unary::Not, Box::new(left)))?;
+                left = self.node(start, column, Kind::Unary(Unary::Not, left))?;
             }
         }
         if precedence == 0 {
-            return self.ternary(left);
+            return self.ternary(left, start);
         }
         Ok(left)
     }
 
     /// The operator that stands here, if it binds tightly enough; consumed then.
-    fn infix(&mut self, precedence: u16) -> Result<Option<Infix>, CompileError> {
+    fn infix(&mut self, precedence: u16) -> Result<Option<Infix>, Failed> {
         let negated = self.operator_is("not");
         let token = if negated { self.tokens.get(self.at + 1) } else { self.tokens.get(self.at) };
         let Some(token) = token else { return Ok(None) };
@@ -263,13 +275,15 @@ impl Parser {
     /// `a < b < c` is `a < b && b < c`.
     fn comparisons(
         &mut self,
-        mut left: Node,
+        mut left: Box<Node>,
         mut operator: Binary,
         binds: u16,
-        column: u32,
+        (start, column): (u32, u32),
     ) -> Parsed {
-        let mut all: Option<Node> = None;
+        let mut all: Option<Box<Node>> = None;
+        let mut begins = start;
         loop {
+            let right_begins = self.now().column;
             let right = self.expression(binds + 1)?;
             let next = match binary(&self.now().text) {
                 Some((_, next)) if self.now().kind == Token::Operator && is_order(next) => {
@@ -281,28 +295,29 @@ impl Parser {
                 Some(_) => Some(self.again(&right)?),
                 None => None,
             };
-            let one = self.node(column, Kind::Binary(operator, Box::new(left), Box::new(right)))?;
+            let one = self.node(begins, column, Kind::Binary(operator, left, right))?;
             let so_far = match all {
                 None => one,
                 Some(before) => {
-                    let both = Kind::Binary(Binary::And, Box::new(before), Box::new(one));
-                    self.node(column, both)?
+                    let both = Kind::Binary(Binary::And, before, one);
+                    self.node(start, column, both)?
                 }
             };
             let (Some(next), Some(middle)) = (next, middle) else { return Ok(so_far) };
             self.next();
-            (left, operator, all) = (middle, next, Some(so_far));
+            (left, operator, all, begins) = (middle, next, Some(so_far), right_begins);
         }
     }
 
     fn declaration(&mut self) -> Parsed {
+        let start = self.now().column;
         self.next();
         let name = self.expect_name()?;
         self.expect_operator("=")?;
-        let value = Box::new(self.expression(0)?);
+        let value = self.expression(0)?;
         self.expect_operator(";")?;
-        let body = Box::new(self.sequence()?);
-        self.node(name.column, Kind::Let { name: name.text, value, body })
+        let body = self.sequence()?;
+        self.node(start, name.column, Kind::Let { name: name.text, value, body })
     }
 
     /// `if a { b } else { c }`
@@ -313,7 +328,7 @@ impl Parser {
         let yes = self.braced()?;
         self.expect_operator("else")?;
         let no = if self.operator_is("if") { self.expression(0)? } else { self.braced()? };
-        self.node(column, Kind::If(Box::new([condition, yes, no])))
+        self.node(column, column, Kind::If(Box::new([*condition, *yes, *no])))
     }
 
     fn braced(&mut self) -> Parsed {
@@ -324,19 +339,23 @@ impl Parser {
     }
 
     /// `a ? b : c`, and `a ?: c`
-    fn ternary(&mut self, mut node: Node) -> Parsed {
+    fn ternary(&mut self, mut node: Box<Node>, start: u32) -> Parsed {
         while self.operator_is("?") {
             let column = self.now().column;
             self.next();
             let yes = if self.operator_is(":") { self.again(&node)? } else { self.expression(0)? };
             self.expect_operator(":")?;
             let no = self.expression(0)?;
-            node = self.node(column, Kind::If(Box::new([node, yes, no])))?;
+            node = self.node(start, column, Kind::If(Box::new([*node, *yes, *no])))?;
         }
         Ok(node)
     }
 }
 
-fn too_deep(column: u32) -> CompileError {
-    CompileError::at(column, format!("the expression is nested deeper than {DEPTH_MAX} levels"))
+fn failed(column: u32, message: impl Into<String>) -> Failed {
+    Box::new(CompileError::at(column, message))
+}
+
+fn too_deep(column: u32) -> Failed {
+    failed(column, format!("the expression is nested deeper than {DEPTH_MAX} levels"))
 }

@@ -2,7 +2,7 @@
 //! looked at, and so which of them can fail. `count(result, p) > 0` ends at the first match there,
 //! and a bad element behind it goes unnoticed; a verdict here must be the same.
 
-use super::ast::{Binary, Call, Kind, Node, Pointer, Unary};
+use super::ast::{Binary, Call, Kind, Node, Pointer, Span, Unary};
 use super::budget::Budget;
 use super::builtins::Builtin;
 use super::error::CompileError;
@@ -39,8 +39,8 @@ fn from_below(node: &mut Node, pass: Pass) -> Result<(), CompileError> {
 }
 
 fn take(node: &mut Node) -> Node {
-    let Node { id, column, depth, .. } = *node;
-    std::mem::replace(node, Node { id, column, depth, kind: Kind::Nil })
+    let Node { id, column, depth, span, .. } = *node;
+    std::mem::replace(node, Node { id, column, depth, span, kind: Kind::Nil })
 }
 
 /// Literals are computed, and `x and false` is false without a look at `x`.
@@ -217,8 +217,9 @@ fn predicates_together(node: &mut Node) -> Result<(), CompileError> {
         return Ok(());
     }
     let (id, column, depth) = (node.id, p.column, node.depth);
+    let span = Span::NOWHERE;
     let kind = Kind::Binary(together, Box::new(take(p)), Box::new(take(q)));
-    let mut predicate = Node { id, column, depth, kind };
+    let mut predicate = Node { id, column, depth, span, kind };
     predicates_together(&mut predicate)?;
     let call = Call::new(a.builtin, vec![take(over), predicate]);
     node.kind = Kind::Builtin(Box::new(call));
@@ -227,7 +228,7 @@ fn predicates_together(node: &mut Node) -> Result<(), CompileError> {
 
 /// `sum([a, b, c])` is `a + (b + c)`, so it joins texts as well; not where all are literals.
 fn sum_of_list(node: &mut Node) -> Result<(), CompileError> {
-    let (id, column, depth) = (node.id, node.column, node.depth);
+    let (id, column, depth, span) = (node.id, node.column, node.depth, node.span);
     let Some(sum) = call_of(node, Builtin::Sum) else { return Ok(()) };
     let [over] = sum.arguments.as_mut_slice() else { return Ok(()) };
     let Kind::List(nodes) = &mut over.kind else { return Ok(()) };
@@ -240,7 +241,7 @@ fn sum_of_list(node: &mut Node) -> Result<(), CompileError> {
     let mut nodes = std::mem::take(nodes);
     while let (Some(right), Some(left)) = (nodes.pop(), nodes.pop()) {
         let kind = Kind::Binary(Binary::Add, Box::new(left), Box::new(right));
-        nodes.push(Node { id, column, depth, kind });
+        nodes.push(Node { id, column, depth, span, kind });
         if nodes.len() == 1 {
             break;
         }

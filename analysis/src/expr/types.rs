@@ -19,6 +19,9 @@ pub(crate) enum Type {
     Text,
     List(ListKind, Box<Type>),
     Map(MapKind),
+    Time,
+    Duration,
+    Zone,
 }
 
 impl Type {
@@ -40,6 +43,9 @@ impl Type {
             Value::Text(_) => Self::Text,
             Value::List(list) => Self::bare_list(list.kind),
             Value::Map(map) => Self::Map(map.kind),
+            Value::Time(_) => Self::Time,
+            Value::Duration(_) => Self::Duration,
+            Value::Zone => Self::Zone,
         }
     }
 
@@ -67,7 +73,10 @@ impl Type {
             | Self::Int64
             | Self::Float
             | Self::Text
-            | Self::Map(_) => self.clone(),
+            | Self::Map(_)
+            | Self::Time
+            | Self::Duration
+            | Self::Zone => self.clone(),
         }
     }
 
@@ -109,7 +118,10 @@ impl Type {
             | Self::Int
             | Self::Int64
             | Self::Float
-            | Self::Text => Self::Unknown,
+            | Self::Text
+            | Self::Time
+            | Self::Duration
+            | Self::Zone => Self::Unknown,
         }
     }
 
@@ -159,6 +171,9 @@ impl Type {
             Self::List(ListKind::Floats, _) => "array of floats",
             Self::List(..) => "array",
             Self::Map(_) => "map",
+            Self::Time => "time.Time",
+            Self::Duration => "time.Duration",
+            Self::Zone => "time.Location",
         }
     }
 }

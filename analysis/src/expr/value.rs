@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sluice_crd::duration::GoDuration;
+
 use super::budget::VALUE_DEPTH_MAX;
 use super::error::{EvalError, Fault, fault};
+use super::time::Time;
 
 /// A value: what was measured, and what is computed from it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -16,6 +19,12 @@ pub enum Value {
     Text(Arc<str>),
     List(Arc<List>),
     Map(Arc<Map>),
+    /// An instant. Nothing that is measured is one.
+    Time(Arc<Time>),
+    /// A span of time. Nor is one of these measured.
+    Duration(GoDuration),
+    /// The time zone UTC: no other one is known.
+    Zone,
 }
 
 /// What a list was made of. Lists of another kind are never equal, unless one may hold anything.
@@ -90,6 +99,8 @@ impl Key {
             Value::Float(f) => Self::Float(if *f == 0.0 { 0 } else { f.to_bits() }),
             Value::Text(t) => Self::Text(t.clone()),
             Value::List(_) | Value::Map(_) => return None,
+            // Go has them as keys; nobody groups by them.
+            Value::Time(_) | Value::Duration(_) | Value::Zone => return None,
         })
     }
 
@@ -109,7 +120,14 @@ fn depth_of<'a>(values: impl Iterator<Item = &'a Value>) -> usize {
     let depth = |value: &Value| match value {
         Value::List(list) => list.depth,
         Value::Map(map) => map.depth,
-        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => 0,
+        Value::Nil
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::Time(_)
+        | Value::Duration(_)
+        | Value::Zone => 0,
     };
     1 + values.map(depth).max().unwrap_or(0)
 }
@@ -201,7 +219,14 @@ impl Value {
         match self {
             Self::Nil => true,
             Self::List(list) => list.kind == ListKind::Absent,
-            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::Map(_) => false,
+            Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Map(_)
+            | Self::Time(_)
+            | Self::Duration(_)
+            | Self::Zone => false,
         }
     }
 
@@ -212,7 +237,12 @@ impl Value {
             Self::List(list) => list.items.is_empty(),
             Self::Map(map) => map.entries.is_empty(),
             Self::Text(text) => text.is_empty(),
-            Self::Bool(_) | Self::Int(_) | Self::Float(_) => false,
+            Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Time(_)
+            | Self::Duration(_)
+            | Self::Zone => false,
         }
     }
 
@@ -226,6 +256,9 @@ impl Value {
             Self::Text(_) => "string",
             Self::List(_) => "array",
             Self::Map(_) => "map",
+            Self::Time(_) => "time.Time",
+            Self::Duration(_) => "time.Duration",
+            Self::Zone => "time.Location",
         }
     }
 }

@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 )
@@ -61,7 +62,7 @@ func environment(result any) map[string]any {
 	}
 	number := func(in any) (reflect.Value, bool) {
 		r := reflect.ValueOf(in)
-		return r, r.IsValid() && (r.CanInt() || r.CanFloat() || r.CanUint())
+		return r, r.IsValid() && r.Type().PkgPath() == "" && (r.CanInt() || r.CanFloat() || r.CanUint())
 	}
 	return map[string]any{
 		"result": result,
@@ -94,6 +95,16 @@ func environment(result any) map[string]any {
 }
 
 func show(v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		return "t" + fmt.Sprintf("%x", v.String())
+	case time.Duration:
+		return "d" + strconv.FormatInt(int64(v), 10)
+	case time.Location:
+		return "z" + (&v).String()
+	case *time.Location:
+		return "z" + v.String()
+	}
 	r := reflect.ValueOf(v)
 	switch {
 	case !r.IsValid():
@@ -148,6 +159,8 @@ func answer(q question) (out string) {
 }
 
 func main() {
+	// As in a container, whatever machine this is.
+	time.Local = time.UTC
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(make([]byte, 1<<20), 1<<26)
 	out := bufio.NewWriter(os.Stdout)

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::generated::{self, Generator, Measured};
+use super::times;
 use sluice_analysis::expr::{Condition, EvalError, Key, Limits, Value};
 
 /// What is otherwise on purpose: a word of our answer or of theirs, and why.
-const ANSWERS: [(&str, &str); 9] = [
+const ANSWERS: [(&str, &str); 15] = [
     ("nested deeper", "nesting is bounded here, and in Go only by the size of the stack"),
     ("takes more than", "our budget is in steps and bytes, theirs in elements"),
     ("memory budget exceeded", "the same the other way round"),
@@ -20,19 +21,27 @@ const ANSWERS: [(&str, &str); 9] = [
       as nobody looks at an element, if they are found only when it runs",
     ),
     ("is a function: call it", "functions are no values here"),
-    ("conditions know no time", "`now`, `date`, `duration` and `timezone` are not supported"),
+    ("only UTC is", "there is no database of time zones here"),
+    ("has no method", "of Go's methods, those are here that have a meaning without Go"),
+    ("is a method: call it", "methods are no values here"),
+    ("?func", "the same"),
+    ("is no key", "times and durations are no keys here"),
+    ("time is out of range", "the calendar ends earlier here"),
+    ("invalid UTF-8", "a text that is cut within a character has another one there here"),
     ("byte literals", "bytes are no values here"),
     ("there is no `$env`", "the environment is no value here"),
     ("reflect: call of reflect", "what fails within Go's reflection is an accident, not a rule"),
 ];
 
 /// What is otherwise on purpose: a word of the expression, and why.
-const EXPRESSIONS: [(&str, &str); 6] = [
+const EXPRESSIONS: [(&str, &str); 8] = [
     ("keys(", "the order of a Go map differs by run; ours are sorted"),
     ("values(", "the same"),
     ("toPairs(", "the same"),
     ("findLast", "theirs leaves true and false on its stack, where the next operator takes them"),
     ("last(filter", "becomes findLast there"),
+    ("string(timezone", "theirs shows of what a time zone is made"),
+    ("now(", "the clock goes on there while it runs"),
     (")[-1]", "becomes findLast there, after a filter"),
 ];
 
@@ -56,6 +65,9 @@ fn show(value: &Value) -> String {
         Value::Float(f) if f.is_nan() => "fNaN".to_owned(),
         Value::Float(f) => format!("f{:016x}", (f + 0.0).to_bits()),
         Value::Text(text) => format!("s{}", hex(text)),
+        Value::Time(time) => format!("t{}", hex(&time.to_string())),
+        Value::Duration(span) => format!("d{}", span.as_nanos()),
+        Value::Zone => "zUTC".to_owned(),
         Value::List(list) => {
             let items: Vec<String> = list.items().iter().map(show).collect();
             format!("[{}]", items.join(" "))
@@ -138,6 +150,9 @@ fn expressions_are_worth_what_the_original_says() {
     let mut generator = Generator::new(number("SLUICE_SEED", 1));
     let mut questions = generated::chosen();
     questions.extend((0..count).map(|_| generator.question()));
+    questions.extend(times::chosen());
+    let mut times = times::Generator::new(number("SLUICE_SEED", 1));
+    questions.extend((0..count).map(|_| times.question()));
     let Some(theirs) = theirs(&questions) else { return };
     assert_eq!(theirs.len(), questions.len());
 

@@ -2,6 +2,7 @@
 
 use super::generated::Generator;
 use proptest::prelude::*;
+use sluice_analysis::Redactor;
 use sluice_analysis::expr::{Condition, DEPTH_MAX, EvalError, Limits, NODES_MAX, Value};
 
 /// Values, NaN and deep nesting among them.
@@ -205,6 +206,11 @@ fn hostile_texts_are_errors() {
                 .and_then(|c| c.holds(&Value::Nil, Limits::default()).map_err(|e| e.to_string()));
             let begin: String = text.chars().take(60).collect();
             assert!(found.is_err(), "{begin}… is {found:?}");
+            if let Ok(condition) = Condition::compile(&text) {
+                let secrets = Redactor::default();
+                let told = condition.explain(&Value::Nil, Limits::default(), &secrets);
+                assert_eq!(Err(told.outcome.unwrap_err().to_string()), found, "{begin}");
+            }
         }
     };
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
@@ -222,6 +228,8 @@ fn what_is_just_allowed_runs() {
             (format!("len([{}]) > 0", "1,".repeat(NODES_MAX - 4)), true),
             (format!("len([{}]) > 0", "1,".repeat(NODES_MAX - 3)), false),
             (format!("{}any([1], # == 1)", "any([1], ".repeat(60)) + &")".repeat(60), true),
+            (format!("{}true{}", "any([1], ".repeat(98), ")".repeat(98)), true),
+            (format!("any({}[1]{}, true)", "map([1], ".repeat(97), ")".repeat(97)), true),
         ] {
             let begin: String = text.chars().take(40).collect();
             let found = Condition::compile(&text);
@@ -229,6 +237,9 @@ fn what_is_just_allowed_runs() {
             if let Ok(condition) = found {
                 let held = condition.holds(&Value::Nil, Limits::default());
                 assert_eq!(held, Ok(true), "{begin}");
+                let secrets = Redactor::default();
+                let told = condition.explain(&Value::Nil, Limits::default(), &secrets);
+                assert_eq!(told.outcome, held, "{begin}: {}", told.evidence);
             }
         }
     };

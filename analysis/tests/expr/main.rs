@@ -4,5 +4,9 @@
 
 mod conditions;
 mod differential;
+mod explained;
 mod generated;
 mod laws;
+mod moments;
+mod times;
+mod warned;

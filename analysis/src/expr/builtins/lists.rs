@@ -1,7 +1,7 @@
 //! Functions of lists and maps.
 
 use super::super::budget::Budget;
-use super::super::error::{Fault, fault};
+use super::super::error::{Fault, fault, quoted};
 use super::super::eval::{entry, fetch, place};
 use super::super::operators::{equal, less};
 use super::super::value::{Key, List, ListKind, Map, MapKind, Value};
@@ -87,7 +87,13 @@ fn get(base: &Value, key: &Value) -> Given {
             let at = place(text.len(), super::super::operators::integer(key)?);
             Ok(at.map_or(Value::Nil, |at| Value::Int(i64::from(text.as_bytes()[at]))))
         }
-        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) => Ok(Value::Nil),
+        Value::Nil
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Time(_)
+        | Value::Duration(_)
+        | Value::Zone => Ok(Value::Nil),
     }
 }
 
@@ -180,7 +186,7 @@ fn flatten(items: &[Value], out: &mut Vec<Value>, budget: &mut Budget) -> Result
 /// contradict itself, the outcome is the same.
 const INSERTED_MAX: usize = 12;
 
-/// The items in the order of their keys: all numbers, or all texts. Equal ones stay as they are.
+/// The items in the order of their keys, which are all of one type. Equal ones stay as they are.
 pub(crate) fn sorted_by(
     keys: Vec<Value>,
     items: Vec<Value>,
@@ -193,7 +199,7 @@ pub(crate) fn sorted_by(
     let descending = match &**order {
         "asc" => false,
         "desc" => true,
-        other => return fault(format!("'{}' is no order: asc or desc", other.escape_debug())),
+        other => return fault(format!("{} is no order: asc or desc", quoted(other))),
     };
     let length = keys.len();
     let compared = length.saturating_mul(1 + length.max(2).ilog2() as usize);
@@ -226,11 +232,13 @@ pub(crate) fn sorted_by(
     Value::list(ListKind::Any, both.into_iter().map(|(_, item)| item).collect())
 }
 
-/// An order of numbers among one another, and of texts.
+/// An order of numbers among one another, of texts, of times and of durations.
 fn total(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
         (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        (Value::Time(a), Value::Time(b)) => a.order(b),
+        (Value::Duration(a), Value::Duration(b)) => a.cmp(b),
         _ => {
             let float = |v: &Value| super::super::operators::float(v).unwrap_or(f64::NAN) + 0.0;
             float(a).total_cmp(&float(b))

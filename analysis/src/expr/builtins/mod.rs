@@ -3,6 +3,7 @@
 pub(crate) mod lists;
 pub(crate) mod numbers;
 pub(crate) mod text;
+pub(crate) mod time;
 
 macro_rules! builtins {
     ($($name:ident $text:literal),* $(,)?) => {
@@ -74,7 +75,7 @@ impl Builtin {
         self.with_predicate().is_some() && !values
     }
 
-    /// What needs a clock or a calendar. No condition judges a measurement by the time of day.
+    /// What needs a clock or a calendar.
     pub(crate) fn of_time(self) -> bool {
         matches!(self, Self::Now | Self::Duration | Self::Date | Self::Timezone)
     }

@@ -1,7 +1,7 @@
 //! Functions of numbers.
 
 use super::super::budget::Budget;
-use super::super::error::{Fault, fault};
+use super::super::error::{Fault, fault, quoted};
 use super::super::operators::{less, truncated};
 use super::super::value::{List, ListKind, Value};
 use super::Builtin;
@@ -26,6 +26,7 @@ pub(crate) fn apply(
         Builtin::Int => match first {
             Value::Int(i) => Ok(Value::Int(*i)),
             Value::Float(f) => Ok(Value::Int(truncated(*f))),
+            Value::Duration(span) => Ok(Value::Int(span.as_nanos())),
             Value::Text(text) => parse_integer(text, "int"),
             other => unfit(builtin, other),
         },
@@ -80,14 +81,6 @@ pub(crate) fn parse_float(text: &str, function: &str) -> Given {
     }
 }
 
-/// The beginning of a text, for a message.
-fn quoted(text: &str) -> String {
-    const SHOWN_MAX: usize = 40;
-    let shown: String = text.chars().take(SHOWN_MAX).collect();
-    let more = if shown.len() < text.len() { "…" } else { "" };
-    format!("'{}{more}'", shown.escape_debug())
-}
-
 /// The largest or smallest number, also in lists of lists; nil where there is none.
 fn extreme(builtin: Builtin, values: &[Value], budget: &mut Budget) -> Given {
     let mut best = Value::Nil;
@@ -120,7 +113,9 @@ fn extreme(builtin: Builtin, values: &[Value], budget: &mut Budget) -> Given {
                     }
                 }
             }
-            Value::Int(_) | Value::Float(_) => take_better(builtin, &mut best, value, budget)?,
+            Value::Int(_) | Value::Float(_) | Value::Duration(_) => {
+                take_better(builtin, &mut best, value, budget)?;
+            }
             other if values.len() == 1 => return Ok(other.clone()),
             other => return unfit(builtin, other),
         }
@@ -158,6 +153,7 @@ fn collect(
         match value {
             Value::Int(i) => all.push(*i as f64),
             Value::Float(f) => all.push(*f),
+            Value::Duration(span) => all.push(span.as_nanos() as f64),
             Value::List(list) => collect(builtin, &list.items, all, budget)?,
             other => return unfit(builtin, other),
         }
@@ -172,6 +168,7 @@ fn total(values: &[Value]) -> f64 {
         sum + match value {
             Value::Int(i) => *i as f64,
             Value::Float(f) => *f,
+            Value::Duration(span) => span.as_nanos() as f64,
             Value::List(list) => of_list(list),
             _ => 0.0,
         }

@@ -36,6 +36,8 @@ fn overloads(builtin: Builtin) -> Option<(&'static [Overload], Type)> {
             (&[&[Text]], Type::Text)
         }
         Builtin::FromJson => (&[&[Text]], Type::Any),
+        Builtin::Duration => (&[&[Text]], Type::Duration),
+        Builtin::Timezone => (&[&[Text]], Type::Zone),
         Builtin::Split | Builtin::SplitAfter => (&[&[Text, Text], &[Text, Text, Int]], texts()),
         Builtin::Replace => (&[&[Text, Text, Text, Int], &[Text, Text, Text]], Type::Text),
         Builtin::Repeat => (&[&[Text, Int]], Type::Text),
@@ -83,10 +85,6 @@ impl Takes {
 
 impl<'a> Checker<'a> {
     pub(super) fn builtin(&mut self, node: &'a Node, call: &'a Call) -> Checked {
-        if call.builtin.of_time() {
-            let name = call.builtin.name();
-            return error(node, format!("`{name}` is not supported: conditions know no time"));
-        }
         if call.builtin.with_predicate().is_some() {
             return self.over_elements(node, call);
         }
@@ -161,6 +159,9 @@ fn of_elements(builtin: Builtin, list: &Type, gives: Option<Type>) -> Type {
 /// Functions whose result depends on what they are given.
 fn flexible(node: &Node, call: &Call, types: &[Type]) -> Checked {
     let builtin = call.builtin;
+    if matches!(builtin, Builtin::Now | Builtin::Date) {
+        return instant(node, call, types);
+    }
     let many = matches!(
         builtin,
         Builtin::Max | Builtin::Min | Builtin::Mean | Builtin::Median | Builtin::Concat
@@ -171,7 +172,8 @@ fn flexible(node: &Node, call: &Call, types: &[Type]) -> Checked {
     };
     let unknown = first.is_unknown();
     let list = first.is_list() || unknown;
-    let number = first.is_number() || unknown;
+    // A duration times a float is a float, which shows when it runs.
+    let number = first.is_number() || unknown || *first == Type::Duration;
     let found = match builtin {
         Builtin::Len => (list || matches!(first, Type::Text | Type::Map(_))).then_some(Type::Int),
         Builtin::Abs => number.then(|| first.bare()),
@@ -194,6 +196,19 @@ fn flexible(node: &Node, call: &Call, types: &[Type]) -> Checked {
     found.map_or_else(|| unfit(node, call, types), Ok)
 }
 
+/// Perhaps in a time zone. What a date is read from is not looked at before it runs.
+fn instant(node: &Node, call: &Call, types: &[Type]) -> Checked {
+    let rest = match types {
+        [Type::Zone, rest @ ..] | rest => rest.len(),
+    };
+    let counts = match call.builtin {
+        Builtin::Now => 0..=0,
+        _ if types.is_empty() => return counted(node, call, vec![1, 2, 3]),
+        _ => 0..=3,
+    };
+    if counts.contains(&rest) { Ok(Type::Time) } else { unfit(node, call, types) }
+}
+
 fn get(base: &Type, key: &Type) -> Option<Type> {
     match base {
         Type::Unknown | Type::Any => Some(Type::Unknown),
@@ -202,17 +217,25 @@ fn get(base: &Type, key: &Type) -> Option<Type> {
             (*key == Type::Text || key.is_unknown()).then(|| base.element())
         }
         Type::Map(MapKind::Any | MapKind::Groups) => Some(base.element()),
-        Type::Nil | Type::Bool | Type::Int | Type::Int64 | Type::Float | Type::Text => None,
+        Type::Nil
+        | Type::Bool
+        | Type::Int
+        | Type::Int64
+        | Type::Float
+        | Type::Text
+        | Type::Time
+        | Type::Duration
+        | Type::Zone => None,
     }
 }
 
-/// `max` and its like: numbers, up to the first list.
+/// `max` and its like: numbers and durations, up to the first list.
 fn aggregate(types: &[Type]) -> Option<Type> {
     for found in types {
         if found.is_list() || found.is_unknown() {
             return Some(Type::Any);
         }
-        if !found.is_number() {
+        if !found.is_number() && *found != Type::Duration {
             return None;
         }
     }

@@ -1,7 +1,7 @@
 //! Operators: between which types they are.
 
 use super::super::ast::{Binary, Kind, Node, Unary};
-use super::super::regexes;
+use super::super::regexes::Pattern;
 use super::super::types::Type;
 use super::super::value::MapKind;
 use super::{AS_FLOAT, BOTH_INTEGERS, BOTH_TEXTS, Checked, Checker, error};
@@ -19,6 +19,43 @@ fn promoted(left: &Type, right: &Type) -> Type {
         Type::Float
     } else {
         Type::Int
+    }
+}
+
+/// Whether one of them is unknown, and the other one may be of these types.
+fn unknown_and(left: &Type, right: &Type, is: impl Fn(&Type) -> bool) -> bool {
+    (left.is_unknown() || right.is_unknown()) && may_both(left, right, is)
+}
+
+fn sum(left: &Type, right: &Type) -> Option<Type> {
+    let fits = |t: &Type| t.is_number() || matches!(t, Type::Text | Type::Time | Type::Duration);
+    match (left, right) {
+        (Type::Text, Type::Text) => Some(Type::Text),
+        (Type::Time, Type::Duration) | (Type::Duration, Type::Time) => Some(Type::Time),
+        (Type::Duration, Type::Duration) => Some(Type::Duration),
+        (l, r) if may_both(l, r, Type::is_number) => Some(promoted(l, r)),
+        (l, r) => unknown_and(l, r, fits).then_some(Type::Unknown),
+    }
+}
+
+fn difference(left: &Type, right: &Type) -> Option<Type> {
+    let fits = |t: &Type| t.is_number() || matches!(t, Type::Time | Type::Duration);
+    match (left, right) {
+        (Type::Time, Type::Time) | (Type::Duration, Type::Duration) => Some(Type::Duration),
+        (Type::Time, Type::Duration) => Some(Type::Time),
+        (l, r) if may_both(l, r, Type::is_number) => Some(promoted(l, r)),
+        (l, r) => unknown_and(l, r, fits).then_some(Type::Unknown),
+    }
+}
+
+fn product(left: &Type, right: &Type) -> Option<Type> {
+    let fits = |t: &Type| t.is_number() || *t == Type::Duration;
+    match (left, right) {
+        // Also by a float, where it is one when it runs.
+        (Type::Duration, r) if r.is_number() || *r == Type::Duration => Some(Type::Duration),
+        (l, Type::Duration) if l.is_number() => Some(Type::Duration),
+        (l, r) if may_both(l, r, Type::is_number) => Some(promoted(l, r)),
+        (l, r) => unknown_and(l, r, fits).then_some(Type::Unknown),
     }
 }
 
@@ -46,27 +83,28 @@ impl<'a> Checker<'a> {
     ) -> Checked {
         let l = self.visit(left)?;
         let r = self.visit(right)?;
-        let text = |t: &Type| *t == Type::Text;
         let numbers = || may_both(&l, &r, Type::is_number);
-        let texts = || may_both(&l, &r, text);
+        let texts = || may_both(&l, &r, |t| *t == Type::Text);
+        let times = || may_both(&l, &r, |t| *t == Type::Time);
+        let spans = || may_both(&l, &r, |t| *t == Type::Duration);
         let found = match operator {
             Binary::Equal | Binary::NotEqual => self.equality(node, &l, &r),
             Binary::Or | Binary::And => {
                 may_both(&l, &r, |t| *t == Type::Bool).then_some(Type::Bool)
             }
             Binary::Less | Binary::LessOrEqual | Binary::More | Binary::MoreOrEqual => {
-                (numbers() || texts()).then_some(Type::Bool)
+                (numbers() || texts() || times() || spans()).then_some(Type::Bool)
             }
-            Binary::Add if text(&l) && text(&r) => Some(Type::Text),
-            Binary::Add => (numbers() || texts()).then(|| promoted(&l, &r)),
-            Binary::Subtract | Binary::Multiply => numbers().then(|| promoted(&l, &r)),
+            Binary::Add => sum(&l, &r),
+            Binary::Subtract => difference(&l, &r),
+            Binary::Multiply => product(&l, &r),
             Binary::Divide | Binary::Power => numbers().then_some(Type::Float),
             Binary::Modulo => may_both(&l, &r, Type::is_integer).then_some(Type::Int),
             Binary::Range => may_both(&l, &r, Type::is_integer).then(|| Type::list_of(Type::Int)),
             Binary::In => is_within(&l, &r).then_some(Type::Bool),
             Binary::Matches => {
                 if let Kind::Text(pattern) = &right.kind
-                    && let Err(message) = regexes::compile(pattern)
+                    && let Err(message) = Pattern::compile(pattern)
                 {
                     return error(right, message);
                 }
@@ -125,6 +163,7 @@ fn is_within(needle: &Type, all: &Type) -> bool {
         Type::List(_, element) => needle.comparable_to(element),
         Type::Text => needle.is_unknown(),
         Type::Unknown | Type::Any => true,
-        Type::Nil | Type::Bool | Type::Int | Type::Int64 | Type::Float => false,
+        Type::Time | Type::Zone => *needle == Type::Text || needle.is_unknown(),
+        Type::Nil | Type::Bool | Type::Int | Type::Int64 | Type::Float | Type::Duration => false,
     }
 }

@@ -10,8 +10,10 @@ use super::{Evaluated, Evaluator, Found, failed};
 impl<'a> Evaluator<'a> {
     /// A part of a chain: it ends where something optional is looked for in nil.
     pub(super) fn link(&mut self, node: &'a Node) -> Result<Found, super::EvalError> {
-        let Kind::Member { of, key, optional } = &node.kind else {
-            return self.eval(node).map(Found::Value);
+        let (of, key, optional) = match &node.kind {
+            Kind::Member { of, key, optional } => (of, key, optional),
+            Kind::Call { callee, arguments } => return self.call_link(node, callee, arguments),
+            _ => return self.eval(node).map(Found::Value),
         };
         self.budget.steps(1).map_err(|f| f.at(node.column))?;
         let Found::Value(base) = self.link(of)? else { return Ok(Found::Ended) };
@@ -37,7 +39,14 @@ impl<'a> Evaluator<'a> {
         let length = match &base {
             Value::List(list) => list.items.len(),
             Value::Text(text) => text.len(),
-            Value::Map(_) | Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+            Value::Map(_)
+            | Value::Nil
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Time(_)
+            | Value::Duration(_)
+            | Value::Zone => {
                 return failed(node, format!("{} cannot be sliced", base.type_name()));
             }
         };
@@ -89,10 +98,17 @@ pub(crate) fn fetch(base: &Value, key: &Value) -> Result<Value, Fault> {
             let none = if map.kind == MapKind::Groups { Value::absent() } else { Value::Nil };
             return Ok(entry(map, key)?.cloned().unwrap_or(none));
         }
-        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+        Value::Nil
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Time(_)
+        | Value::Duration(_)
+        | Value::Zone => {
             let what = base.type_name();
             return fault(match key {
-                Value::Text(name) => format!("{what} has no field `{name}`"),
+                Value::Text(name) if name.len() <= 60 => format!("{what} has no field `{name}`"),
+                Value::Text(_) => format!("{what} has no fields"),
                 _ => format!("{what} has no elements"),
             });
         }
@@ -144,6 +160,8 @@ pub(super) fn within(
             }
             any_equal(needle, &list.items, budget)
         }
+        // A struct of Go's, none of whose fields is for others.
+        Value::Time(_) | Value::Zone if matches!(needle, Value::Text(_)) => Ok(false),
         other => fault(format!("nothing is `in` {}", other.type_name())),
     }
 }

@@ -1,12 +1,14 @@
 //! Calls: the functions of conditions, and what is built in.
 
 use super::super::ast::{Call, Kind, Node};
+use super::super::builtins::time as of_time;
 use super::super::builtins::{Builtin, Function, lists, numbers, text};
-use super::super::error::{Fault, fault};
+use super::super::error::{EvalError, Fault, fault};
 use super::super::format;
 use super::super::operators::truncated;
+use super::super::time;
 use super::super::value::Value;
-use super::{Evaluated, Evaluator, failed};
+use super::{Evaluated, Evaluator, Found, failed};
 
 impl<'a> Evaluator<'a> {
     pub(super) fn call(
@@ -15,21 +17,66 @@ impl<'a> Evaluator<'a> {
         callee: &'a Node,
         arguments: &'a [Node],
     ) -> Evaluated {
-        let mut values = Vec::with_capacity(arguments.len());
-        for argument in arguments {
-            values.push(self.eval(argument)?);
-        }
-        if let Kind::Name(name) = &callee.kind
-            && !self.variables.iter().any(|(n, _)| n == name)
-            && let Some(function) = Function::named(name)
-        {
-            return self.function(function, &values).map_err(|f| f.at(node.column));
+        let values = self.values(arguments)?;
+        match &callee.kind {
+            Kind::Name(name) if !self.variables.iter().any(|(n, _)| n == name) => {
+                if let Some(function) = Function::named(name) {
+                    return self.function(function, &values).map_err(|f| f.at(node.column));
+                }
+            }
+            Kind::Member { of, key, .. } => {
+                self.budget.steps(1).map_err(|f| f.at(node.column))?;
+                let base = self.eval(of)?;
+                return self.method(node, &base, key, &values);
+            }
+            _ => {}
         }
         let found = self.eval(callee)?;
         failed(node, format!("{} cannot be called", found.type_name()))
     }
 
-    /// `isNil` and `default` look at what was measured, whatever they are given first.
+    /// A call within a chain, which ends here if what is called is looked for in nil.
+    pub(super) fn call_link(
+        &mut self,
+        node: &'a Node,
+        callee: &'a Node,
+        arguments: &'a [Node],
+    ) -> Result<Found, EvalError> {
+        let Kind::Member { of, key, optional } = &callee.kind else {
+            return self.eval(node).map(Found::Value);
+        };
+        self.budget.steps(2).map_err(|f| f.at(node.column))?;
+        let values = self.values(arguments)?;
+        let Found::Value(base) = self.link(of)? else { return Ok(Found::Ended) };
+        if *optional && base.is_nil() {
+            return Ok(Found::Ended);
+        }
+        self.method(node, &base, key, &values).map(Found::Value)
+    }
+
+    fn values(&mut self, arguments: &'a [Node]) -> Result<Vec<Value>, EvalError> {
+        arguments.iter().map(|argument| self.eval(argument)).collect()
+    }
+
+    fn method(
+        &mut self,
+        node: &'a Node,
+        base: &Value,
+        key: &'a Node,
+        values: &[Value],
+    ) -> Evaluated {
+        if let (Value::Time(_) | Value::Duration(_) | Value::Zone, Kind::Text(name)) =
+            (base, &key.kind)
+        {
+            let found = time::call(base, name, values, &mut self.budget);
+            return found.map_err(|f| f.at(node.column));
+        }
+        let found = self.member(node, base, key)?;
+        failed(node, format!("{} cannot be called", found.type_name()))
+    }
+
+    /// `isNil` and `default` look at what was measured, whatever they are given first: upstream's
+    /// v1.9.0 to v1.10.2 alike.
     fn function(&self, function: Function, values: &[Value]) -> Result<Value, Fault> {
         let first = values.first().unwrap_or(&Value::Nil);
         let measured = || !matches!(self.result, Value::Nil);
@@ -61,15 +108,15 @@ impl<'a> Evaluator<'a> {
         if call.builtin.with_predicate().is_some() {
             return self.over_elements(node, call);
         }
-        let mut values = Vec::with_capacity(call.arguments.len());
-        for argument in &call.arguments {
-            values.push(self.eval(argument)?);
-        }
+        let values = self.values(&call.arguments)?;
         self.built_in(call.builtin, &values).map_err(|f| f.at(node.column))
     }
 
     fn built_in(&mut self, builtin: Builtin, values: &[Value]) -> Result<Value, Fault> {
         let budget = &mut self.budget;
+        if builtin.of_time() {
+            return of_time::apply(builtin, values, self.now, budget);
+        }
         let Some(first) = values.first() else {
             return fault(format!("`{}` has no arguments", builtin.name()));
         };

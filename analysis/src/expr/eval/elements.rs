@@ -19,7 +19,7 @@ impl<'a> Evaluator<'a> {
             let (name, found) = (call.builtin.name(), found.type_name());
             return failed(over, format!("`{name}` goes over a list, not over {found}"));
         };
-        let scope = Scope { list: list.clone(), index: 0, accumulator: Value::Nil };
+        let scope = Scope::over(list.clone());
         self.scopes.push(scope);
         let value = self.go(node, call, &list, predicate);
         self.scopes.pop();
@@ -105,7 +105,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn holds(
+    pub(in crate::expr) fn holds(
         &mut self,
         node: &'a Node,
         predicate: Option<&'a Node>,
@@ -120,7 +120,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn first_that(
+    pub(in crate::expr) fn first_that(
         &mut self,
         node: &'a Node,
         predicate: Option<&'a Node>,

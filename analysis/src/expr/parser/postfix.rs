@@ -4,20 +4,21 @@ use super::super::ast::{Kind, Node};
 use super::{Parsed, Parser, Token, is_name};
 
 impl Parser {
-    pub(super) fn postfix(&mut self, mut node: Node) -> Parsed {
+    /// What follows the operand that began at `start`.
+    pub(super) fn postfix(&mut self, mut node: Box<Node>, start: u32) -> Parsed {
         loop {
             if self.operator_is(".") {
                 self.next();
-                node = self.member(node, false)?;
+                node = self.member(node, false, start)?;
             } else if self.operator_is("?.") {
                 self.next();
                 node = if self.bracket_is("[") {
-                    self.index(node, true)?
+                    self.index(node, true, start)?
                 } else {
-                    self.member(node, true)?
+                    self.member(node, true, start)?
                 };
             } else if self.bracket_is("[") {
-                node = self.index(node, false)?;
+                node = self.index(node, false, start)?;
             } else {
                 return Ok(node);
             }
@@ -25,7 +26,7 @@ impl Parser {
     }
 
     /// `.name`: goes into the chain before it, so that `a?.b.c` as a whole is nil without `a`.
-    fn member(&mut self, node: Node, optional: bool) -> Parsed {
+    fn member(&mut self, node: Box<Node>, optional: bool, start: u32) -> Parsed {
         let name = self.now().clone();
         let word = name.kind == Token::Operator && is_name(&name.text);
         if name.kind != Token::Name && !word {
@@ -33,38 +34,36 @@ impl Parser {
         }
         self.next();
         let column = name.column;
-        let key = Box::new(self.node(column, Kind::Text(name.text.into()))?);
+        let key = self.node(column, column, Kind::Text(name.text.into()))?;
         let (of, in_chain) = match node.kind {
             Kind::Chain(inner) => (inner, true),
-            _ => (Box::new(node), false),
+            _ => (node, false),
         };
-        let mut node = self.node(column, Kind::Member { of, key, optional })?;
+        let mut node = self.node(start, column, Kind::Member { of, key, optional })?;
         if self.bracket_is("(") {
             let arguments = self.arguments(Vec::new())?;
-            node = self.node(column, Kind::Call { callee: Box::new(node), arguments })?;
+            node = self.node(start, column, Kind::Call { callee: node, arguments })?;
         }
         if in_chain || optional {
-            node = self.node(column, Kind::Chain(Box::new(node)))?;
+            node = self.node(start, column, Kind::Chain(node))?;
         }
         Ok(node)
     }
 
     /// `[index]`, `[from:to]`
-    fn index(&mut self, node: Node, optional: bool) -> Parsed {
+    fn index(&mut self, of: Box<Node>, optional: bool, start: u32) -> Parsed {
         let column = self.now().column;
         self.next();
-        let of = Box::new(node);
-        let from = if self.operator_is(":") { None } else { Some(Box::new(self.expression(0)?)) };
-        let node = if self.operator_is(":") {
+        let from = if self.operator_is(":") { None } else { Some(self.expression(0)?) };
+        if self.operator_is(":") {
             self.next();
-            let to = if self.bracket_is("]") { None } else { Some(Box::new(self.expression(0)?)) };
-            self.node(column, Kind::Slice { of, from, to })?
-        } else {
-            let Some(key) = from else { return Err(self.unexpected()) };
-            let node = self.node(column, Kind::Member { of, key, optional })?;
-            if optional { self.node(column, Kind::Chain(Box::new(node)))? } else { node }
-        };
+            let to = if self.bracket_is("]") { None } else { Some(self.expression(0)?) };
+            self.expect_bracket("]")?;
+            return self.node(start, column, Kind::Slice { of, from, to });
+        }
+        let Some(key) = from else { return Err(self.unexpected()) };
         self.expect_bracket("]")?;
-        Ok(node)
+        let node = self.node(start, column, Kind::Member { of, key, optional })?;
+        if optional { self.node(start, column, Kind::Chain(node)) } else { Ok(node) }
     }
 }

@@ -2,40 +2,45 @@
 
 use super::super::ast::{Call, Kind, Node, Pointer};
 use super::super::builtins::Builtin;
-use super::super::error::CompileError;
 use super::super::lexer::{Kind as Token, Token as Found};
-use super::{Parsed, Parser, unary};
+use super::{Failed, Parsed, Parser, failed, unary};
 
 impl Parser {
     pub(super) fn primary(&mut self) -> Parsed {
+        if self.bracket_is("(") {
+            return self.parenthesized();
+        }
         let token = self.now().clone();
+        let start = token.column;
         if token.kind == Token::Operator {
             if let Some((binds, operator)) = unary(&token.text) {
                 self.next();
                 let of = self.expression(binds)?;
-                let node = self.node(token.column, Kind::Unary(operator, Box::new(of)))?;
-                return self.postfix(node);
+                let node = self.node(start, start, Kind::Unary(operator, of))?;
+                return self.postfix(node, start);
             }
             if self.predicates > 0 && (token.text == "#" || token.text == ".") {
                 let pointer = self.pointer(&token);
-                let node = self.node(token.column, Kind::Pointer(pointer))?;
-                return self.postfix(node);
+                let node = self.node(start, start, Kind::Pointer(pointer))?;
+                return self.postfix(node, start);
             }
             if token.text == "::" {
                 self.next();
                 let name = self.expect_name()?;
-                let node = self.call(name, Vec::new())?;
-                return self.postfix(node);
+                let node = self.call(name, Vec::new(), start)?;
+                return self.postfix(node, start);
             }
             return Err(self.unexpected());
         }
-        if token.is_bracket("(") {
-            self.next();
-            let node = self.sequence()?;
-            self.expect_bracket(")")?;
-            return self.postfix(node);
-        }
         self.operand(token)
+    }
+
+    fn parenthesized(&mut self) -> Parsed {
+        let start = self.now().column;
+        self.next();
+        let node = self.sequence()?;
+        self.expect_bracket(")")?;
+        self.postfix(node, start)
     }
 
     /// `#` itself, or `#index`; a dot that stands for `#.` is left to what follows.
@@ -58,11 +63,11 @@ impl Parser {
             Token::Name => {
                 self.next();
                 match token.text.as_str() {
-                    "true" => return self.node(column, Kind::Bool(true)),
-                    "false" => return self.node(column, Kind::Bool(false)),
-                    "nil" => return self.node(column, Kind::Nil),
-                    _ if self.bracket_is("(") => self.call(token, Vec::new())?,
-                    _ => self.node(column, Kind::Name(token.text))?,
+                    "true" => return self.node(column, column, Kind::Bool(true)),
+                    "false" => return self.node(column, column, Kind::Bool(false)),
+                    "nil" => return self.node(column, column, Kind::Nil),
+                    _ if self.bracket_is("(") => self.call(token, Vec::new(), column)?,
+                    _ => self.node(column, column, Kind::Name(token.text))?,
                 }
             }
             Token::Number => {
@@ -71,13 +76,13 @@ impl Parser {
             }
             Token::Text => {
                 self.next();
-                self.node(column, Kind::Text(token.text.into()))?
+                self.node(column, column, Kind::Text(token.text.into()))?
             }
             Token::Bracket if token.text == "[" => self.list()?,
             Token::Bracket if token.text == "{" => self.map()?,
             Token::Bracket | Token::Operator | Token::End => return Err(self.unexpected()),
         };
-        self.postfix(node)
+        self.postfix(node, column)
     }
 
     fn number(&mut self, token: &Found) -> Parsed {
@@ -95,29 +100,29 @@ impl Parser {
             text.parse::<i64>().ok().map(Kind::Int)
         };
         match kind {
-            Some(kind) => self.node(token.column, kind),
+            Some(kind) => self.node(token.column, token.column, kind),
             None => {
                 let message = format!("{} is not a number that fits into 64 bits", token.shown());
-                Err(CompileError::at(token.column, message))
+                Err(failed(token.column, message))
             }
         }
     }
 
-    /// A call by name; from a pipe, with its first argument.
-    pub(super) fn call(&mut self, name: Found, before: Vec<Node>) -> Parsed {
+    /// A call by name; from a pipe, with its first argument, where it begins then.
+    pub(super) fn call(&mut self, name: Found, before: Vec<Node>, start: u32) -> Parsed {
         let Some(builtin) = Builtin::named(&name.text) else {
-            let callee = Box::new(self.node(name.column, Kind::Name(name.text))?);
+            let callee = self.node(name.column, name.column, Kind::Name(name.text))?;
             let arguments = self.arguments(before)?;
-            return self.node(name.column, Kind::Call { callee, arguments });
+            return self.node(start, name.column, Kind::Call { callee, arguments });
         };
         let arguments = match builtin.with_predicate() {
             Some(least) => self.predicate_arguments(&name, before, least)?,
             None => self.arguments(before)?,
         };
-        self.node(name.column, Kind::Builtin(Box::new(Call::new(builtin, arguments))))
+        self.node(start, name.column, Kind::Builtin(Box::new(Call::new(builtin, arguments))))
     }
 
-    pub(super) fn arguments(&mut self, mut nodes: Vec<Node>) -> Result<Vec<Node>, CompileError> {
+    pub(super) fn arguments(&mut self, mut nodes: Vec<Node>) -> Result<Vec<Node>, Failed> {
         self.expect_bracket("(")?;
         let mut first = true;
         while !self.bracket_is(")") {
@@ -128,8 +133,7 @@ impl Parser {
                 }
             }
             first = false;
-            let node = self.expression(0)?;
-            nodes.push(node);
+            nodes.push(*self.expression(0)?);
         }
         self.next();
         Ok(nodes)
@@ -141,14 +145,14 @@ impl Parser {
         name: &Found,
         mut nodes: Vec<Node>,
         (least, most): (usize, usize),
-    ) -> Result<Vec<Node>, CompileError> {
+    ) -> Result<Vec<Node>, Failed> {
         self.expect_bracket("(")?;
         let before = nodes.len();
         for place in before..most {
             if self.bracket_is(")") {
                 if place < least {
                     let message = format!("`{}` takes at least {least} arguments", name.text);
-                    return Err(CompileError::at(name.column, message));
+                    return Err(failed(name.column, message));
                 }
                 break;
             }
@@ -159,7 +163,7 @@ impl Parser {
                 }
             }
             let node = if place == 1 { self.predicate()? } else { self.expression(0)? };
-            nodes.push(node);
+            nodes.push(*node);
         }
         if self.operator_is(",") {
             self.next();
@@ -194,11 +198,10 @@ impl Parser {
                     break;
                 }
             }
-            let node = self.expression(0)?;
-            nodes.push(node);
+            nodes.push(*self.expression(0)?);
         }
         self.next();
-        self.node(column, Kind::List(nodes))
+        self.node(column, column, Kind::List(nodes))
     }
 
     fn map(&mut self) -> Parsed {
@@ -216,7 +219,7 @@ impl Parser {
             let key = match token.kind {
                 Token::Name | Token::Number | Token::Text => {
                     self.next();
-                    self.node(token.column, Kind::Text(token.text.into()))?
+                    self.node(token.column, token.column, Kind::Text(token.text.into()))?
                 }
                 _ if token.is_bracket("(") => self.expression(0)?,
                 _ => {
@@ -228,9 +231,9 @@ impl Parser {
             };
             self.expect_operator(":")?;
             let value = self.expression(0)?;
-            pairs.push((key, value));
+            pairs.push((*key, *value));
         }
         self.next();
-        self.node(column, Kind::Map(pairs))
+        self.node(column, column, Kind::Map(pairs))
     }
 }
