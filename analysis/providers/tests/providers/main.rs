@@ -1,0 +1,21 @@
+//! Every provider against a stand-in that speaks its wire format, through the real client.
+
+mod aws;
+mod canaries;
+mod cloudwatch;
+mod datadog;
+mod egress;
+mod exchange;
+mod graphite;
+mod hardships;
+mod influxdb;
+mod job;
+mod kayenta;
+mod newrelic;
+mod prometheus;
+mod skywalking;
+mod stage;
+mod stand_in;
+mod tls;
+mod wavefront;
+mod web;
