@@ -107,7 +107,11 @@ async fn where_credentials_come_from() {
         (all(), json!({"name": "mine"}), "env-api"),
         (all(), json!({}), "env-api"),
         (Stage::default().secret("argo-rollouts", "datadog", &home), named.clone(), "home-api"),
-        (Stage::default().secret("argo-rollouts", "mine", &own), json!({"name": "mine"}), "own-api"),
+        (
+            Stage::default().secret("argo-rollouts", "mine", &own),
+            json!({"name": "mine"}),
+            "own-api",
+        ),
     ] {
         let metric = metric(json!({"datadog": {"query": "q", "secretRef": reference}}));
         sample(&stage.context(), &metric).await;

@@ -17,11 +17,8 @@ async fn the_points_of_the_first_series() {
     assert!(holds(&sample, "result[0] < 0.5 && len(result) == 2"));
     let asked = server.only();
     assert_eq!((asked.method.as_str(), asked.path()), ("GET", "/base/render"));
-    let expected = [
-        ("format", "json"),
-        ("from", "-5min"),
-        ("target", "summarize(asPercent(a,b),'5min')"),
-    ];
+    let expected =
+        [("format", "json"), ("from", "-5min"), ("target", "summarize(asPercent(a,b),'5min')")];
     assert_eq!(asked.pairs(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
 

@@ -18,15 +18,16 @@ fn hardships() -> Vec<(&'static str, Reply, &'static str)> {
         ("empty", ok(""), "body"),
         ("huge", Reply::Streamed(2 << 20), "body"),
         ("breaks off", Reply::BreaksOff, "body"),
-        ("endless redirects", Reply::Answer(302, vec![("location", "/again".into())], String::new()), "body"),
+        (
+            "endless redirects",
+            Reply::Answer(302, vec![("location", "/again".into())], String::new()),
+            "body",
+        ),
     ]
 }
 
 /// Goes through all of them. `skipped` are named where they mean something else to a provider.
-pub async fn all(
-    skipped: &[&str],
-    stage: impl Fn(&StandIn) -> (Context, Value),
-) {
+pub(crate) async fn all(skipped: &[&str], stage: impl Fn(&StandIn) -> (Context, Value)) {
     for (name, reply, category) in hardships() {
         if skipped.contains(&name) {
             continue;

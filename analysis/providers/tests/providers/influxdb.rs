@@ -62,7 +62,8 @@ async fn nothing_is_an_error() {
 
 #[tokio::test]
 async fn an_error_in_the_table_is_told() {
-    let table = "#datatype,string,string\n#group,true,true\n#default,,\n,error,reference\n,bad flux,1\n";
+    let table =
+        "#datatype,string,string\n#group,true,true\n#default,,\n,error,reference\n,bad flux,1\n";
     let server = StandIn::start(|_| csv(table)).await;
     let metric = metric(json!({"influxdb": {"query": "q"}}));
     let error = failure(&stage(&server, "influxdb").context(), &metric).await;

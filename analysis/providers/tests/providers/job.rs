@@ -45,7 +45,10 @@ async fn ending_it_deletes_the_job() {
     let provider = provider_of(&metric.provider).unwrap();
     let started = ongoing(measure(&cx, &metric).await);
     let ended = verdict(terminate(provider, &cx, &metric, &under_way(&started)).await);
-    assert_eq!((ended.phase, ended.message.as_str()), (AnalysisPhase::Inconclusive, "Metric Terminated"));
+    assert_eq!(
+        (ended.phase, ended.message.as_str()),
+        (AnalysisPhase::Inconclusive, "Metric Terminated")
+    );
     assert_eq!(ended.metadata, started.metadata);
     assert!(jobs.jobs.lock().unwrap().is_empty());
 }

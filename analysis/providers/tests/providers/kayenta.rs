@@ -25,7 +25,9 @@ fn spec(address: String) -> Value {
 
 fn kayenta(asked: &crate::stand_in::Asked, complete: bool) -> Reply {
     match (asked.method.as_str(), asked.path()) {
-        ("GET", "/canaryConfig") => ok(r#"[{"id":"1","name":"other"},{"id":"2","name":"my config"}]"#),
+        ("GET", "/canaryConfig") => {
+            ok(r#"[{"id":"1","name":"other"},{"id":"2","name":"my config"}]"#)
+        }
         ("POST", "/canary/2") => ok(r#"{"canaryExecutionId":"run-7"}"#),
         ("GET", "/canary/run-7") => ok(json!({
             "complete": complete,
@@ -52,7 +54,8 @@ async fn it_is_started_and_asked_again_until_it_is_done() {
     let asked = server.asked();
     assert_eq!(asked[0].pair("application"), "shop");
     assert_eq!(asked[0].pair("configurationAccountName"), "config");
-    let names = ["application", "metricsAccountName", "configurationAccountName", "storageAccountName"];
+    let names =
+        ["application", "metricsAccountName", "configurationAccountName", "storageAccountName"];
     let values = names.map(|name| asked[1].pair(name));
     assert_eq!(values, ["shop", "metrics", "config", "storage"]);
     assert_eq!(
@@ -76,7 +79,10 @@ async fn it_is_started_and_asked_again_until_it_is_done() {
     assert_eq!(verdict_of.metadata, started.metadata);
 
     let ended = verdict(terminate(provider, &cx, &metric, &measurement).await);
-    assert_eq!((ended.phase, ended.message.as_str()), (AnalysisPhase::Inconclusive, "Metric Terminated"));
+    assert_eq!(
+        (ended.phase, ended.message.as_str()),
+        (AnalysisPhase::Inconclusive, "Metric Terminated")
+    );
 }
 
 #[tokio::test]

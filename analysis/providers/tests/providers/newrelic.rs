@@ -42,7 +42,8 @@ async fn a_row_is_an_object() {
 async fn rows_are_a_list() {
     let server = StandIn::start(|_| ok(results(r#"[{"a":1},{"a":2}]"#))).await;
     let spec = json!({"profile": "mine", "query": "q", "timeout": 20});
-    let sample = sample(&stage(&server, "mine").context(), &metric(json!({"newRelic": spec}))).await;
+    let sample =
+        sample(&stage(&server, "mine").context(), &metric(json!({"newRelic": spec}))).await;
     assert_eq!(sample.text, r#"[{"a":1},{"a":2}]"#);
     assert!(holds(&sample, "all(result, .a >= 1) && len(result) == 2"));
     assert_eq!(server.only().json()["variables"]["timeout"], 20);

@@ -54,9 +54,8 @@ async fn a_range_query() {
 #[tokio::test]
 async fn nothing_is_an_empty_list() {
     let server = StandIn::start(|_| ok(vector(&[]))).await;
-    let cx = Stage::default()
-        .variable("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS", server.url(""))
-        .context();
+    let cx =
+        Stage::default().variable("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS", server.url("")).context();
     let sample = sample(&cx, &metric(json!({"prometheus": {"query": "absent"}}))).await;
     assert_eq!(sample.text, "[]");
     assert!(holds(&sample, "len(result) == 0 || result[0] > 0.9"));
@@ -177,7 +176,8 @@ async fn what_cannot_be_asked() {
         (window("step", ""), "prometheus.rangeQuery.step is missing"),
         (window("step", "1"), "prometheus.rangeQuery.step: `1` lacks a unit"),
     ] {
-        let error = failure(&Stage::default().context(), &metric(json!({"prometheus": spec}))).await;
+        let error =
+            failure(&Stage::default().context(), &metric(json!({"prometheus": spec}))).await;
         assert_eq!(error.category, "spec");
         assert!(error.message.starts_with(said), "{error}");
     }
@@ -186,7 +186,8 @@ async fn what_cannot_be_asked() {
 #[tokio::test]
 async fn hardships_of_prometheus() {
     hardships::all(&[], |server| {
-        let provider = json!({"prometheus": {"address": server.url(""), "query": "up", "timeout": 3}});
+        let provider =
+            json!({"prometheus": {"address": server.url(""), "query": "up", "timeout": 3}});
         (Stage::default().context(), provider)
     })
     .await;

@@ -18,15 +18,15 @@ use sluice_providers::{
     Taken, provider_of, take,
 };
 
-pub const NOW: &str = "2026-01-31T12:00:00Z";
-pub const NOW_SECONDS: i64 = 1_769_860_800;
+pub(crate) const NOW: &str = "2026-01-31T12:00:00Z";
+pub(crate) const NOW_SECONDS: i64 = 1_769_860_800;
 
 /// Secrets by namespace and name.
 #[derive(Default)]
-pub struct Secrets {
-    pub stored: BTreeMap<(String, String), BTreeMap<String, String>>,
+pub(crate) struct Secrets {
+    pub(crate) stored: BTreeMap<(String, String), BTreeMap<String, String>>,
     /// What was asked for: `namespace/name: key, key`.
-    pub asked: Mutex<Vec<String>>,
+    pub(crate) asked: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -59,10 +59,10 @@ impl SecretReader for Secrets {
 
 /// A cluster that remembers its Jobs.
 #[derive(Default)]
-pub struct Jobs {
-    pub jobs: Mutex<BTreeMap<(String, String), Value>>,
-    pub pods: Mutex<Vec<Value>>,
-    pub place: Option<(String, bool)>,
+pub(crate) struct Jobs {
+    pub(crate) jobs: Mutex<BTreeMap<(String, String), Value>>,
+    pub(crate) pods: Mutex<Vec<Value>>,
+    pub(crate) place: Option<(String, bool)>,
 }
 
 #[async_trait]
@@ -97,13 +97,13 @@ impl Cluster for Jobs {
 
 /// Names that resolve to what a test says, each answer once, the last one for ever.
 #[derive(Default)]
-pub struct Names {
-    pub answers: Mutex<BTreeMap<String, Vec<Vec<IpAddr>>>>,
-    pub asked: Mutex<Vec<String>>,
+pub(crate) struct Names {
+    pub(crate) answers: Mutex<BTreeMap<String, Vec<Vec<IpAddr>>>>,
+    pub(crate) asked: Mutex<Vec<String>>,
 }
 
 impl Names {
-    pub fn of(names: &[(&str, &[&[&str]])]) -> Arc<Self> {
+    pub(crate) fn of(names: &[(&str, &[&[&str]])]) -> Arc<Self> {
         let addresses = |list: &&[&str]| list.iter().map(|ip| ip.parse().unwrap()).collect();
         let name = |(name, lists): &(&str, &[&[&str]])| {
             ((*name).to_owned(), lists.iter().map(addresses).collect())
@@ -112,7 +112,7 @@ impl Names {
         Arc::new(Self { answers, asked: Mutex::default() })
     }
 
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -132,40 +132,40 @@ impl Resolver for Names {
 
 /// What a context is made of.
 #[derive(Default)]
-pub struct Stage {
-    pub settings: Settings,
-    pub resolver: Option<Arc<dyn Resolver>>,
-    pub environment: Vec<(&'static str, String)>,
-    pub secrets: Secrets,
-    pub jobs: Jobs,
-    pub redactor: Redactor,
+pub(crate) struct Stage {
+    pub(crate) settings: Settings,
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) secrets: Secrets,
+    pub(crate) jobs: Jobs,
+    pub(crate) redactor: Redactor,
 }
 
 impl Stage {
-    pub fn secret(mut self, namespace: &str, name: &str, keys: &[(&str, &str)]) -> Self {
+    pub(crate) fn secret(mut self, namespace: &str, name: &str, keys: &[(&str, &str)]) -> Self {
         let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let key = (namespace.to_owned(), name.to_owned());
         self.secrets.stored.insert(key, keys.iter().map(pair).collect());
         self
     }
 
-    pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.push((name, value.into()));
         self
     }
 
-    pub fn clients(&mut self) -> (HttpClient, HttpClient) {
+    pub(crate) fn clients(&mut self) -> (HttpClient, HttpClient) {
         let resolver = self.resolver.take().unwrap_or_else(|| Arc::new(SystemResolver));
         let made = client(&self.settings, Arc::clone(&resolver)).unwrap();
         (made, own_client(&self.settings, resolver).unwrap())
     }
 
-    pub fn context(self) -> Context {
+    pub(crate) fn context(self) -> Context {
         self.shared().0
     }
 
     /// The context, and what is behind it.
-    pub fn shared(mut self) -> (Context, Arc<Secrets>, Arc<Jobs>) {
+    pub(crate) fn shared(mut self) -> (Context, Arc<Secrets>, Arc<Jobs>) {
         let (http, own) = self.clients();
         let environment: Environment =
             self.environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -191,20 +191,20 @@ impl Stage {
     }
 }
 
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     NOW.parse().unwrap()
 }
 
 /// A metric with one provider.
-pub fn metric(provider: Value) -> Metric {
+pub(crate) fn metric(provider: Value) -> Metric {
     serde_json::from_value(json!({"name": "m", "provider": provider})).unwrap()
 }
 
-pub async fn measure(cx: &Context, metric: &Metric) -> Taken {
+pub(crate) async fn measure(cx: &Context, metric: &Metric) -> Taken {
     take(provider_of(&metric.provider).unwrap(), cx, metric).await
 }
 
-pub async fn sample(cx: &Context, metric: &Metric) -> Sample {
+pub(crate) async fn sample(cx: &Context, metric: &Metric) -> Sample {
     match measure(cx, metric).await.outcome {
         Ok(Reading::Sample(sample)) => sample,
         Ok(other) => panic!("{other:?}"),
@@ -212,14 +212,14 @@ pub async fn sample(cx: &Context, metric: &Metric) -> Sample {
     }
 }
 
-pub async fn failure(cx: &Context, metric: &Metric) -> ProviderError {
+pub(crate) async fn failure(cx: &Context, metric: &Metric) -> ProviderError {
     match measure(cx, metric).await.outcome {
         Ok(reading) => panic!("{reading:?}"),
         Err(error) => error,
     }
 }
 
-pub fn verdict(taken: Taken) -> Verdict {
+pub(crate) fn verdict(taken: Taken) -> Verdict {
     match taken.outcome {
         Ok(Reading::Verdict(verdict)) => verdict,
         Ok(other) => panic!("{other:?}"),
@@ -227,7 +227,7 @@ pub fn verdict(taken: Taken) -> Verdict {
     }
 }
 
-pub fn ongoing(taken: Taken) -> Ongoing {
+pub(crate) fn ongoing(taken: Taken) -> Ongoing {
     match taken.outcome {
         Ok(Reading::Ongoing(ongoing)) => ongoing,
         Ok(other) => panic!("{other:?}"),
@@ -236,7 +236,7 @@ pub fn ongoing(taken: Taken) -> Ongoing {
 }
 
 /// A measurement that is under way, as its run's status has it.
-pub fn under_way(ongoing: &Ongoing) -> Measurement {
+pub(crate) fn under_way(ongoing: &Ongoing) -> Measurement {
     serde_json::from_value(json!({
         "phase": "Running",
         "startedAt": NOW,
@@ -246,7 +246,7 @@ pub fn under_way(ongoing: &Ongoing) -> Measurement {
 }
 
 /// Whether a condition holds for a sample.
-pub fn holds(sample: &Sample, condition: &str) -> bool {
+pub(crate) fn holds(sample: &Sample, condition: &str) -> bool {
     let condition = Condition::compile(condition).unwrap();
     condition.holds(&sample.value, Limits::default()).unwrap()
 }

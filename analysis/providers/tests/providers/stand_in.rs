@@ -1,5 +1,6 @@
 //! A server on a loopback port that records what it is asked and answers as a test says.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -19,59 +20,61 @@ use tokio_rustls::server::TlsStream;
 
 /// A request as it came in.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub method: String,
+pub(crate) struct Asked {
+    pub(crate) method: String,
     /// Path and query.
-    pub uri: String,
-    pub headers: HeaderMap,
-    pub body: String,
+    pub(crate) uri: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Asked {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.uri.split('?').next().unwrap()
     }
 
     /// The pairs of the query, or of a form.
-    pub fn pairs(&self) -> Vec<(String, String)> {
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
         let query = self.uri.split_once('?').map(|(_, query)| query);
         let text = query.unwrap_or(&self.body);
         url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
     }
 
-    pub fn pair(&self, name: &str) -> String {
+    pub(crate) fn pair(&self, name: &str) -> String {
         self.pairs().into_iter().find(|(key, _)| key == name).unwrap_or_default().1
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// What is answered.
-pub enum Reply {
+pub(crate) enum Reply {
     /// Status, headers, body.
     Answer(u16, Vec<(&'static str, String)>, String),
     /// So many bytes, in pieces, without a word on how many.
     Streamed(usize),
     /// A word on more bytes than ever come.
     BreaksOff,
+    /// What comes of a future.
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
     Never,
 }
 
-pub fn ok(body: impl Into<String>) -> Reply {
+pub(crate) fn ok(body: impl Into<String>) -> Reply {
     Reply::Answer(200, vec![("content-type", "application/json".to_owned())], body.into())
 }
 
-pub fn status(status: u16, body: impl Into<String>) -> Reply {
+pub(crate) fn status(status: u16, body: impl Into<String>) -> Reply {
     Reply::Answer(status, Vec::new(), body.into())
 }
 
-pub fn redirect(status: u16, location: impl Into<String>) -> Reply {
+pub(crate) fn redirect(status: u16, location: impl Into<String>) -> Reply {
     Reply::Answer(status, vec![("location", location.into())], "moved".to_owned())
 }
 
@@ -79,21 +82,21 @@ type Answers = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
 
 /// The server. It is gone with the runtime of its test.
 #[derive(Clone)]
-pub struct StandIn {
-    pub port: u16,
+pub(crate) struct StandIn {
+    pub(crate) port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
     arrived: Arc<Notify>,
 }
 
 impl StandIn {
-    pub async fn start(answers: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answers: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         Self::serve(listener, port, Arc::new(answers))
     }
 
     /// The same over TLS.
-    pub async fn start_tls(
+    pub(crate) async fn start_tls(
         certificate_pem: &str,
         key_pem: &str,
         answers: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
@@ -136,24 +139,24 @@ impl StandIn {
         this
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// What it was asked, in order.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// The only request.
-    pub fn only(&self) -> Asked {
+    pub(crate) fn only(&self) -> Asked {
         let asked = self.asked();
         assert_eq!(asked.len(), 1, "{asked:?}");
         asked.into_iter().next().unwrap()
     }
 
     /// Waits for the next request.
-    pub async fn arrival(&self) {
+    pub(crate) async fn arrival(&self) {
         self.arrived.notified().await;
     }
 }
@@ -170,6 +173,10 @@ async fn recorded(request: Request) -> Asked {
 }
 
 async fn answer(reply: Reply) -> Response {
+    let mut reply = reply;
+    while let Reply::Later(future) = reply {
+        reply = future.await;
+    }
     match reply {
         Reply::Answer(status, headers, body) => {
             let mut response = Response::new(Body::from(body));
@@ -181,14 +188,16 @@ async fn answer(reply: Reply) -> Response {
         }
         Reply::Streamed(bytes) => {
             let piece = Bytes::from_static(&[b'7'; 1000]);
-            let pieces = stream::iter((0..bytes / 1000).map(move |_| Ok::<_, std::io::Error>(piece.clone())));
+            let pieces = stream::iter(
+                (0..bytes / 1000).map(move |_| Ok::<_, std::io::Error>(piece.clone())),
+            );
             Response::new(Body::from_stream(pieces))
         }
         Reply::BreaksOff => {
             let pieces = [Ok(Bytes::from_static(b"{\"a")), Err(std::io::Error::other("gone"))];
             Response::new(Body::from_stream(stream::iter(pieces)))
         }
-        Reply::Never => std::future::pending().await,
+        Reply::Later(_) | Reply::Never => std::future::pending().await,
     }
 }
 

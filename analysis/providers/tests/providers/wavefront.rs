@@ -36,14 +36,8 @@ async fn the_nearest_point_counts() {
     assert_eq!((asked.method.as_str(), asked.path()), ("GET", "/api/v2/chart/api"));
     assert_eq!(asked.header("authorization"), "Bearer the-token");
     let now = (NOW_SECONDS * 1000).to_string();
-    let pairs = [
-        ("q", "ts(a, b=\"c\")"),
-        ("s", &now),
-        ("e", &now),
-        ("g", "s"),
-        ("p", "1"),
-        ("i", "true"),
-    ];
+    let pairs =
+        [("q", "ts(a, b=\"c\")"), ("s", &now), ("e", &now), ("g", "s"), ("p", "1"), ("i", "true")];
     assert_eq!(asked.pairs(), pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let read = secrets.asked.lock().unwrap().clone();
     assert_eq!(read, [format!("argo-rollouts/wavefront-api-tokens: {address}")]);

@@ -10,7 +10,11 @@ async fn a_part_of_the_answer_is_the_value() {
         StandIn::start(|_| ok(r#"{"data":{"ok":true,"rates":[0.97,0.99]},"note":"<b>"}"#)).await;
     let cx = Stage::default().context();
     for (path, text, condition) in [
-        ("", r#"{"data":{"ok":true,"rates":[0.97,0.99]},"note":"\u003cb\u003e"}"#, "result.data.ok"),
+        (
+            "",
+            r#"{"data":{"ok":true,"rates":[0.97,0.99]},"note":"\u003cb\u003e"}"#,
+            "result.data.ok",
+        ),
         ("{$.data}", r#"{"ok":true,"rates":[0.97,0.99]}"#, "result.ok && result.rates[1] > 0.98"),
         ("{.data.rates[0]}", "0.97", "result >= 0.95"),
         ("{.data.rates[*]}", "0.97", "result < 0.98"),
@@ -137,7 +141,10 @@ async fn what_cannot_be_asked() {
         (json!({"url": "localhost/x"}), "web.url: `localhost/x` is not a URL"),
         (json!({"url": "ftp://a/"}), "web.url: `ftp://a/` begins with neither"),
         (json!({"url": "http://a", "jsonPath": "{.a"}), "web.jsonPath `{.a`: unclosed action"),
-        (json!({"url": "http://a", "body": "x"}), "Body/JSONBody can only be used with POST or PUT"),
+        (
+            json!({"url": "http://a", "body": "x"}),
+            "Body/JSONBody can only be used with POST or PUT",
+        ),
         (json!({"url": "http://a", "headers": [{"key": "a b", "value": ""}]}), "`a b` cannot be"),
     ] {
         let error = failure(&Stage::default().context(), &metric(json!({"web": spec}))).await;
