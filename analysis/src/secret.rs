@@ -7,6 +7,7 @@
 mod pattern;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -21,6 +22,10 @@ pub const REDACTED: &str = "*****";
 /// Base64 of a secret is looked for when so many characters of it depend on nothing but the secret:
 /// fewer would be found in any text.
 const BASE64_CHARS_MIN: usize = 4;
+
+/// Pieces of a secret of so many characters are taken out where pieces are looked for: a parser that
+/// quotes what it does not understand quotes a word or two.
+const PIECE_CHARS: usize = 6;
 
 /// A value that holds secrets: it cannot be printed, and is asked for by name.
 pub struct Sealed<T>(T);
@@ -67,6 +72,14 @@ impl Redactor {
     pub fn add(&mut self, secret: &str) {
         for text in [secret, secret.trim()] {
             self.add_form(text);
+            // As in the name of a host or of a header.
+            self.add_form(&text.to_lowercase());
+            // As a server reads what was a part of a URL or of a form.
+            for text in [text, &text.replace('+', "%2B")] {
+                let encoded = format!("x={}", text.replace('&', "%26"));
+                let pairs = form_urlencoded::parse(encoded.as_bytes());
+                pairs.for_each(|(_, decoded)| self.add_form(&decoded));
+            }
             for offset in 0..3 {
                 self.add_form(&base64_within(text, offset, &STANDARD));
                 self.add_form(&base64_within(text, offset, &URL_SAFE));
@@ -102,6 +115,33 @@ impl Redactor {
         }
         out.push_str(&text[copied..]);
         Cow::Owned(out)
+    }
+
+    /// The text without the secrets and without pieces of them. For texts that quote parts of what
+    /// a secret is a part of, such as the message of a parser; of other texts it may take out words
+    /// that are no secret.
+    pub fn redact_pieces(&self, text: &str) -> String {
+        let mut pieces = BTreeSet::new();
+        for pattern in &self.patterns {
+            let characters: Vec<_> = pattern.characters().collect();
+            pieces.extend(characters.windows(PIECE_CHARS).map(<[char]>::to_vec));
+        }
+        let characters: Vec<_> = self.redact(text).chars().collect();
+        let mut hidden = vec![false; characters.len()];
+        for (place, piece) in characters.windows(PIECE_CHARS).enumerate() {
+            if pieces.contains(piece) {
+                hidden[place..place + PIECE_CHARS].fill(true);
+            }
+        }
+        let mut out = String::new();
+        for (place, character) in characters.into_iter().enumerate() {
+            match (hidden[place], place > 0 && hidden[place - 1]) {
+                (false, _) => out.push(character),
+                (true, false) => out.push_str(REDACTED),
+                (true, true) => {}
+            }
+        }
+        out
     }
 }
 

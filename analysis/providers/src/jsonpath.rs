@@ -30,7 +30,8 @@ const STEPS_MAX: usize = 2_000_000;
 /// How many values there may be at a time: all of a body of 1 MiB.
 const VALUES_MAX: usize = 600_000;
 
-/// Why a template or its evaluation fails.
+/// Why a template or its evaluation fails. What cannot be read is quoted; an evaluation quotes
+/// neither template nor value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct JsonPathError(String);

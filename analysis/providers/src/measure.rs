@@ -125,8 +125,13 @@ impl Cleaner<'_> {
         }
     }
 
+    /// What is wrong with a metric is told by quoting parts of it, which may be parts of a secret.
     fn error(&self, error: ProviderError) -> ProviderError {
-        ProviderError { message: self.message(&error.message), ..error }
+        let message = match error.category {
+            "spec" => self.message(&self.0.redact_pieces(&error.message)),
+            _ => self.message(&error.message),
+        };
+        ProviderError { message, ..error }
     }
 
     fn metadata(&self, metadata: BTreeMap<String, String>) -> BTreeMap<String, String> {

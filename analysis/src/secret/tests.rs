@@ -32,13 +32,19 @@ fn disguises(text: &str) -> Vec<String> {
         form_urlencoded::byte_serialize(text.as_bytes()).collect(),
         percent_encoded(text, b"-_.~"),
         percent_encoded(text, b"-_.~!$&'()*+,;=:@/"),
+        percent_encoded(&percent_encoded(text, b"-_.~"), b""),
         json(text),
         json(&json(text)),
         json(&json(&json(text))),
+        text.to_lowercase(),
         format!("{text:?}"),
         text.escape_default().to_string(),
-        go_json,
-        html,
+        go_json.clone(),
+        html.clone(),
+        percent_encoded(&html, b""),
+        json(&html).replace('&', "\\u0026"),
+        percent_encoded(&go_json, b""),
+        html.replace('&', "&amp;"),
         PADDED.encode(text),
         URL_PADDED.encode(text),
         PADDED.encode(format!("user:{text}")),
@@ -85,6 +91,16 @@ fn the_mask_is_not_masked_again() {
 fn nothing_is_no_secret() {
     let redactor = redactor(&["", "  "]);
     assert_eq!(redactor.redact("a b"), "a b");
+}
+
+#[test]
+fn pieces_are_taken_out_where_they_are_looked_for() {
+    let redactor = redactor(&[r"first.second\third", "short"]);
+    assert_eq!(redactor.redact("first is not found"), "first is not found");
+    let parser = r"`first.` is not found, `second\t`, `third`, shor, short";
+    let expected = r"`*****` is not found, `*****`, `third`, shor, *****";
+    assert_eq!(redactor.redact_pieces(parser), expected);
+    assert_eq!(redactor.redact_pieces("nothing"), "nothing");
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn exchange(
     resolver: Arc<dyn Resolver>,
     egress: Option<Arc<Egress>>,
 ) -> Result<HttpClient, SettingsError> {
-    let roots = Arc::new(tls::roots(settings.extra_roots.as_deref())?);
+    let roots = tls::roots(settings.extra_roots.as_deref())?;
     let exchange = Arc::new(Exchange {
         egress,
         resolver,

@@ -180,7 +180,8 @@ fn field<'a>(name: &str, values: Values<'a>) -> Result<Values<'a>, JsonPathError
     };
     let found: Values<'_> = values.into_iter().filter_map(get).collect();
     if found.is_empty() {
-        return error(format!("{name} is not found"));
+        // Which one is not said: a piece of the template may be a piece of a secret.
+        return error("a field is not found");
     }
     Ok(found)
 }

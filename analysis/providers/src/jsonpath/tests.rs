@@ -103,9 +103,9 @@ fn what_is_found() {
 #[test]
 fn what_is_an_error() {
     for (template, expected) in [
-        ("{.hello}", "hello is not found"),
-        ("{.name.x}", "x is not found"),
-        ("{.nothing.x}", "x is not found"),
+        ("{.hello}", "a field is not found"),
+        ("{.name.x}", "a field is not found"),
+        ("{.nothing.x}", "a field is not found"),
         ("{hello}", "unrecognized identifier hello"),
         ("{name.x}", "unrecognized identifier name"),
         ("{.labels[0]}", "the value is not array or slice"),
@@ -130,12 +130,12 @@ fn what_is_an_error() {
         ("{.books[?(@.price<>9)]}", "unrecognized filter operator <>"),
         ("{.books[?(@.price==9)}", "unclosed array expect ]"),
         ("{.books[?(@.price==9]}", "unterminated filter"),
-        ("{.books[?(@.isbn=='1')]}", "isbn is not found"),
+        ("{.books[?(@.isbn=='1')]}", "a field is not found"),
         ("{.books[?(@.price=='9')]}", "incompatible types for comparison"),
         ("{.books[?(@.sold<true)]}", "incompatible types for comparison"),
         ("{.books[?(@.tags[*]=='y')]}", "can only compare one element at a time"),
         ("{.books[?(@.price=~'9')]}", "=~ compares texts only"),
-        ("{.books[?(@.title=~'(')]}", "`(` is not a regular expression"),
+        ("{.books[?(@.title=~'(')]}", "what =~ compares with is not a regular expression"),
         ("{.labels[?(@.x)]}", "only a list can be filtered"),
         ("{end}", "not in range, nothing to end"),
         ("{range .books[*]}{end}{end}", "not in range, nothing to end"),
