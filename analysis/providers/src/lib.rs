@@ -43,4 +43,4 @@ pub use measure::{
 };
 pub use provider::Provider;
 pub use redactions::Redactions;
-pub use registry::{provider_of, type_name};
+pub use registry::{is_insecure, provider_of, type_name};

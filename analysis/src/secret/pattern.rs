@@ -69,9 +69,20 @@ impl Pattern {
         self.units.iter().flat_map(unit).chain(std::iter::repeat_n('\\', self.tail))
     }
 
+    /// The bytes that a match may begin with.
+    pub(super) fn begins(&self) -> impl Iterator<Item = u8> {
+        let own = self.units.first().map(|unit| {
+            let mut bytes = [0; 4];
+            unit.character.encode_utf8(&mut bytes);
+            bytes[0]
+        });
+        own.into_iter().chain(*b"\\%&+")
+    }
+
     /// Where a match that begins at `at` ends.
     pub(super) fn end_of_match(&self, text: &str, at: usize) -> Option<usize> {
-        if !self.may_begin(text.as_bytes().get(at).copied()?) {
+        let byte = text.as_bytes().get(at).copied()?;
+        if !self.begins().any(|begin| begin == byte) {
             return None;
         }
         // Ends of what has matched so far: `%25` is a percent sign, or three characters.
@@ -93,18 +104,6 @@ impl Pattern {
         }
         let past = |end: usize| backslashes(text, end, self.tail);
         ends.into_iter().rev().map(past).find_map(|(seen, end)| (seen >= self.tail).then_some(end))
-    }
-}
-
-impl Pattern {
-    /// Whether it is worth to look closer at what begins with this byte: nearly always not.
-    fn may_begin(&self, byte: u8) -> bool {
-        let own = self.units.first().map(|unit| {
-            let mut bytes = [0; 4];
-            unit.character.encode_utf8(&mut bytes);
-            bytes[0]
-        });
-        own == Some(byte) || matches!(byte, b'\\' | b'%' | b'&' | b'+')
     }
 }
 

@@ -23,14 +23,14 @@ impl Evaluation {
         value: &'a Value,
     ) -> Result<Vec<Values<'a>>, JsonPathError> {
         let mut found = Vec::new();
-        self.blocks(blocks, &Cow::Borrowed(value), &mut found)?;
+        self.blocks(blocks, Cow::Borrowed(value), &mut found)?;
         Ok(found)
     }
 
     fn blocks<'a>(
         &mut self,
         blocks: &[Block],
-        value: &Cow<'a, Value>,
+        value: Cow<'a, Value>,
         found: &mut Vec<Values<'a>>,
     ) -> Result<(), JsonPathError> {
         for block in blocks {
@@ -46,7 +46,7 @@ impl Evaluation {
                 }
                 Block::Range(path, body) => {
                     for value in self.path(path, vec![value.clone()])? {
-                        self.blocks(body, &value, found)?;
+                        self.blocks(body, value, found)?;
                     }
                 }
             }
@@ -104,7 +104,7 @@ impl Evaluation {
                 Ok(found)
             }
             Step::Exists(path) => self.filter(values, |this, value| {
-                Ok(this.path(path, vec![value.clone()]).is_ok_and(|found| !found.is_empty()))
+                Ok(this.path(path, vec![value]).is_ok_and(|found| !found.is_empty()))
             }),
             Step::Filter(left, operator, right) => {
                 self.filter(values, |this, value| this.compares(value, left, *operator, right))
@@ -136,7 +136,7 @@ impl Evaluation {
     fn filter<'a>(
         &mut self,
         values: Values<'a>,
-        passes: impl Fn(&mut Self, &Cow<'a, Value>) -> Result<bool, JsonPathError>,
+        passes: impl Fn(&mut Self, Cow<'a, Value>) -> Result<bool, JsonPathError>,
     ) -> Result<Values<'a>, JsonPathError> {
         let mut found = Vec::new();
         for value in values {
@@ -145,7 +145,7 @@ impl Evaluation {
             }
             for element in children(value) {
                 self.spend(1)?;
-                if passes(self, &element)? {
+                if passes(self, element.clone())? {
                     found.push(element);
                 }
             }
@@ -155,13 +155,13 @@ impl Evaluation {
 
     fn compares(
         &mut self,
-        value: &Cow<'_, Value>,
+        value: Cow<'_, Value>,
         left: &Path,
         operator: Operator,
         right: &Path,
     ) -> Result<bool, JsonPathError> {
         let lefts = self.path(left, vec![value.clone()])?;
-        let rights = self.path(right, vec![value.clone()])?;
+        let rights = self.path(right, vec![value])?;
         match (&lefts[..], &rights[..]) {
             ([], _) | (_, []) => Ok(false),
             ([left], [right]) => compare(left, operator, right),

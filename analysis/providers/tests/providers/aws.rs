@@ -92,6 +92,26 @@ async fn credentials_are_kept_until_shortly_before_they_expire() {
     }
 }
 
+/// Of a thousand measurements that fail for the same reason, one asks.
+#[tokio::test]
+async fn a_failure_is_kept_for_a_while() {
+    let server = StandIn::start(|_| status(500, "out of order")).await;
+    let token = file("t");
+    let mut cx = Stage::default()
+        .variable("AWS_WEB_IDENTITY_TOKEN_FILE", path(&token))
+        .variable("AWS_ROLE_ARN", "arn:x")
+        .variable("AWS_ENDPOINT_URL_STS", server.url(""))
+        .context();
+    let metric = signed(&server, json!({"region": "eu-west-1"}));
+    for (at, asked) in
+        [("2026-01-31T12:00:00Z", 1), ("2026-01-31T12:00:09Z", 1), ("2026-01-31T12:00:10Z", 2)]
+    {
+        cx.now = at.parse().unwrap();
+        assert_eq!(failure(&cx, &metric).await.category, "status");
+        assert_eq!(server.asked().len(), asked, "{at}");
+    }
+}
+
 #[tokio::test]
 async fn a_role_is_assumed() {
     let server =

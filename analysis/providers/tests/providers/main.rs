@@ -1,5 +1,7 @@
 //! Every provider against a stand-in that speaks its wire format, through the real client.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod aws;
 mod canaries;
 mod cloudwatch;
@@ -12,6 +14,7 @@ mod influxdb;
 mod job;
 mod kayenta;
 mod newrelic;
+mod plugin;
 mod prometheus;
 mod skywalking;
 mod stage;

@@ -56,7 +56,8 @@ async fn several_series_are_a_list() {
 #[tokio::test]
 async fn answers_that_are_errors() {
     let huge = || Reply::Streamed(2 << 20);
-    let answers: [(fn() -> Reply, &str); 8] = [
+    type Answer = fn() -> Reply;
+    let answers: [(Answer, &str); 8] = [
         (|| ok(r#"{"timeseries":[]}"#), "body"),
         (|| ok("<html>"), "body"),
         (|| ok("{\"timeseries\":[{"), "body"),
