@@ -7,6 +7,9 @@
 //! `.a\.b`. `{range …}` repeats what follows for each value, up to `{end}`. A field that no value
 //! has is an error. Objects are gone through by their keys in order.
 //!
+//! Beyond kubectl, whole numbers of a template compare with the floats of JSON, `.` alone is the value
+//! at hand, and a `{range}` over nothing is nothing; kubectl has errors there.
+//!
 //! Invariant: nothing here panics, and neither time nor memory grow beyond the limits in this
 //! module, whatever template and value it is given.
 

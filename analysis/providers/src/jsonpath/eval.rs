@@ -124,7 +124,8 @@ impl Evaluation {
     ) -> Result<(), JsonPathError> {
         self.spend(1)?;
         let below = children(value.clone());
-        if !below.is_empty() {
+        // A text counts as a list of its characters, of which nothing can be asked.
+        if !below.is_empty() || value.as_str().is_some_and(|text| !text.is_empty()) {
             found.push(value);
         }
         for value in below {
