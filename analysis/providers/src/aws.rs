@@ -129,11 +129,12 @@ impl Aws {
                 let outcome = self.find(wanted, cx.now).await;
                 let until = match &outcome {
                     Ok(Identity { credentials, .. }) => {
-                        credentials.expires.map_or(DateTime::<Utc>::MAX_UTC, |at| at - MARGIN)
+                        let renew = |at: DateTime<Utc>| at.checked_sub_signed(MARGIN);
+                        credentials.expires.map_or(Some(DateTime::<Utc>::MAX_UTC), renew)
                     }
-                    Err(_) => cx.now + FAILED_FOR,
+                    Err(_) => cx.now.checked_add_signed(FAILED_FOR),
                 };
-                *found = Some(Found { outcome: outcome.clone(), until });
+                *found = until.map(|until| Found { outcome: outcome.clone(), until });
                 outcome
             }
         };
@@ -161,6 +162,7 @@ impl Aws {
             Some(region) => region,
             None => self.region_of_machine().await?,
         };
+        sign::check_region(&region)?;
         let Plan { base, roles } = plan::plan(&self.environment, &profiles, wanted)?;
         let mut credentials = self.base(base).await?;
         for role in roles {

@@ -229,6 +229,23 @@ async fn requests_to_amazon_are_signed() {
 }
 
 #[tokio::test]
+async fn a_region_is_the_name_of_one() {
+    let cx = Stage::default()
+        .variable("AWS_ACCESS_KEY_ID", "AKID")
+        .variable("AWS_SECRET_ACCESS_KEY", "canary-secret")
+        .context();
+    for region in ["eu-west-1\nx: y", "evil.example/#", "EU"] {
+        let metric = metric(json!({"prometheus": {
+            "address": "http://aps-workspaces.test/", "query": "up",
+            "authentication": {"sigv4": {"region": region}},
+        }}));
+        let error = failure(&cx, &metric).await;
+        assert_eq!(error.category, "spec");
+        assert!(error.message.ends_with("is not the name of an AWS region"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn other_addresses_are_not_signed() {
     let server = StandIn::start(|_| ok(vector(&["1"]))).await;
     let metric = metric(json!({"prometheus": {
