@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test of the project, in phases whose times are printed; and
 //! `cargo xtask e2e`: the scenarios on a real control plane.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -57,15 +58,12 @@ pub(crate) fn scenarios(arguments: &Scenarios) -> Outcome {
 
 /// The test targets of some members of the workspace, in the order of names.
 fn tests_in(is_meant: impl Fn(&str) -> bool) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut tests = Vec::new();
-    for member in std::fs::read_dir(root)? {
-        let member = member?;
-        let folder = member.path().join("tests");
-        if !is_meant(&member.file_name().to_string_lossy())
-            || !member.path().join("Cargo.toml").is_file()
-            || !folder.is_dir()
-        {
+    for member in members(&root)? {
+        let folder = member.join("tests");
+        let name = member.file_name().unwrap_or_default().to_string_lossy();
+        if !is_meant(&name) || !folder.is_dir() {
             continue;
         }
         for entry in std::fs::read_dir(folder)? {
@@ -78,6 +76,25 @@ fn tests_in(is_meant: impl Fn(&str) -> bool) -> Result<Vec<String>, Box<dyn std:
     }
     tests.sort();
     Ok(tests)
+}
+
+/// The folders of the members, those within another one included.
+fn members(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut members = Vec::new();
+    for entry in std::fs::read_dir(root)? {
+        let path = entry?.path();
+        if path.join("Cargo.toml").is_file() {
+            members.extend(members_within(&path)?);
+            members.push(path);
+        }
+    }
+    Ok(members)
+}
+
+fn members_within(member: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries: std::io::Result<Vec<_>> = std::fs::read_dir(member)?.collect();
+    let paths = entries?.into_iter().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.join("Cargo.toml").is_file()).collect())
 }
 
 fn named(tests: &[impl AsRef<str>]) -> Vec<&str> {

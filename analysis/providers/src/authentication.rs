@@ -63,7 +63,8 @@ async fn signed(cx: &Context, sigv4: &Sigv4Config, call: Call) -> Result<Call, P
         role_arn: some(&sigv4.role_arn),
         region: some(&sigv4.region),
     };
-    let request = cx.aws.sign(cx, SIGV4_SERVICE, &wanted, call.request).await?;
+    let identity = cx.aws.identity(cx, &wanted).await?;
+    let request = identity.sign(cx, SIGV4_SERVICE, call.request)?;
     Ok(Call { request, ..call })
 }
 

@@ -17,19 +17,17 @@ mod sts;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
-use tokio::sync::Mutex;
 use tower::ServiceExt;
 
 use crate::context::{Context, Environment};
 use crate::error::ProviderError;
 use crate::http::{self, Answer, Call, HttpClient};
-use crate::request::Request;
 use credentials::Credentials;
 use plan::{Base, Plan, Role};
 use profiles::Profiles;
@@ -41,7 +39,7 @@ const MARGIN: TimeDelta = TimeDelta::minutes(5);
 /// How long an endpoint for credentials may take. It is near, or not there at all.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Credentials that are kept at once; templates name the roles.
+/// How many wishes are remembered; templates name profiles, roles and regions.
 const KEPT_MAX: usize = 64;
 
 /// What a template asks for beyond the controller's identity.
@@ -55,11 +53,25 @@ pub(crate) struct Wanted {
     pub(crate) region: Option<String>,
 }
 
+/// How long a failure is the answer to whoever asks: as long as the engine waits before it tries a
+/// measurement again. A thousand measurements do not ask one after the other.
+const FAILED_FOR: TimeDelta = TimeDelta::seconds(10);
+
+/// What was found for a wish, and until when it is good.
+#[derive(Clone)]
+struct Found {
+    outcome: Result<Identity, ProviderError>,
+    until: DateTime<Utc>,
+}
+
+/// What is known of a wish; locked while somebody finds out.
+type Slot = Arc<tokio::sync::Mutex<Option<Found>>>;
+
 /// The controller's identity at AWS. Credentials are kept until shortly before they expire.
 pub struct Aws {
     environment: Arc<Environment>,
     http: HttpClient,
-    kept: Mutex<BTreeMap<Wanted, Credentials>>,
+    slots: Mutex<BTreeMap<Wanted, Slot>>,
 }
 
 impl fmt::Debug for Aws {
@@ -68,72 +80,107 @@ impl fmt::Debug for Aws {
     }
 }
 
-impl Aws {
-    /// The identity that an environment gives. `http` is the client for the controller's own
-    /// credentials ([`crate::http::own_client`]).
-    pub fn new(environment: Arc<Environment>, http: HttpClient) -> Self {
-        Self { environment, http, kept: Mutex::default() }
-    }
+/// Credentials, and the region that they are used in.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    credentials: Credentials,
+    pub(crate) region: String,
+}
 
+impl Identity {
     /// Signs a request for a service.
     ///
     /// # Errors
     ///
-    /// Where there is no region, or no credentials.
-    pub(crate) async fn sign(
+    /// Where the request is none that can be signed.
+    pub(crate) fn sign(
         &self,
         cx: &Context,
         service: &str,
-        wanted: &Wanted,
         request: ::http::Request<Bytes>,
     ) -> Result<::http::Request<Bytes>, ProviderError> {
-        let region = self.region(wanted).await?;
-        let credentials = self.credentials(wanted, cx.now).await?;
-        cx.redactions.learn(credentials.secret.expose_secret());
-        if let Some(token) = &credentials.token {
-            cx.redactions.learn(token.expose_secret());
-        }
-        sign::sign(request, &credentials, service, &region, cx.now)
+        sign::sign(request, &self.credentials, service, &self.region, cx.now)
+    }
+}
+
+impl Aws {
+    /// The identity that an environment gives. `http` is the client for the controller's own
+    /// credentials ([`crate::http::own_client`]).
+    pub fn new(environment: Arc<Environment>, http: HttpClient) -> Self {
+        Self { environment, http, slots: Mutex::default() }
     }
 
-    /// The region that is asked for, or that of the environment, the profile, the machine.
+    /// The identity that a template asks for. Its secrets are learned.
     ///
     /// # Errors
     ///
-    /// Where none is known.
-    pub(crate) async fn region(&self, wanted: &Wanted) -> Result<String, ProviderError> {
-        let profiles = Profiles::read(&self.environment).await;
-        if let Some(region) = plan::region(&self.environment, &profiles, wanted) {
-            return Ok(region);
+    /// Where there is no region, or no credentials.
+    pub(crate) async fn identity(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+    ) -> Result<Identity, ProviderError> {
+        let slot = self.slot(wanted);
+        let mut found = slot.lock().await;
+        let known = found.clone().filter(|found| cx.now < found.until);
+        let outcome = match known {
+            Some(known) => known.outcome,
+            None => {
+                let outcome = self.find(wanted, cx.now).await;
+                let until = match &outcome {
+                    Ok(Identity { credentials, .. }) => {
+                        let renew = |at: DateTime<Utc>| at.checked_sub_signed(MARGIN);
+                        credentials.expires.map_or(Some(DateTime::<Utc>::MAX_UTC), renew)
+                    }
+                    Err(_) => cx.now.checked_add_signed(FAILED_FOR),
+                };
+                *found = until.map(|until| Found { outcome: outcome.clone(), until });
+                outcome
+            }
+        };
+        if let Ok(Identity { credentials, .. }) = &outcome {
+            cx.redactions.learn(credentials.secret.expose_secret());
+            if let Some(token) = &credentials.token {
+                cx.redactions.learn(token.expose_secret());
+            }
         }
-        let said = "the AWS region is not known: set it in the metric, or AWS_REGION in the \
-                    controller's environment";
-        let token = self.imds_token().await.map_err(|_| ProviderError::spec(said))?;
-        let call = imds::region(&self.environment, &token)?.call(TIMEOUT, false)?;
-        self.ask(call, imds::text).await.map_err(|_| ProviderError::spec(said))
+        outcome
     }
 
-    async fn credentials(
-        &self,
-        wanted: &Wanted,
-        now: DateTime<Utc>,
-    ) -> Result<Credentials, ProviderError> {
-        // Held while they are fetched: a thousand measurements ask once.
-        let mut kept = self.kept.lock().await;
-        kept.retain(|_, credentials| credentials.last_beyond(now + MARGIN));
-        if let Some(credentials) = kept.get(wanted) {
-            return Ok(credentials.clone());
+    fn slot(&self, wanted: &Wanted) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slots.contains_key(wanted) && slots.len() >= KEPT_MAX {
+            // Whoever is in the middle of it keeps what it has.
+            slots.clear();
         }
+        Arc::clone(slots.entry(wanted.clone()).or_default())
+    }
+
+    async fn find(&self, wanted: &Wanted, now: DateTime<Utc>) -> Result<Identity, ProviderError> {
         let profiles = Profiles::read(&self.environment).await;
+        let region = match plan::region(&self.environment, &profiles, wanted) {
+            Some(region) => region,
+            None => self.region_of_machine().await?,
+        };
+        sign::check_region(&region)?;
         let Plan { base, roles } = plan::plan(&self.environment, &profiles, wanted)?;
         let mut credentials = self.base(base).await?;
         for role in roles {
-            credentials = self.assume(&role, wanted, &credentials, now).await?;
+            credentials = self.assume(&role, &region, &credentials, now).await?;
         }
-        if kept.len() < KEPT_MAX {
-            kept.insert(wanted.clone(), credentials.clone());
-        }
-        Ok(credentials)
+        Ok(Identity { credentials, region })
+    }
+
+    async fn region_of_machine(&self) -> Result<String, ProviderError> {
+        let unknown = |_| {
+            ProviderError::spec(
+                "the AWS region is not known: set it in the metric, or AWS_REGION in the \
+                 controller's environment",
+            )
+        };
+        let token = self.imds_token().await.map_err(unknown)?;
+        let call = imds::region(&self.environment, &token)?.call(TIMEOUT, false)?;
+        self.ask(call, imds::text).await.map_err(unknown)
     }
 
     async fn base(&self, base: Base) -> Result<Credentials, ProviderError> {
@@ -180,14 +227,12 @@ impl Aws {
     async fn assume(
         &self,
         role: &Role,
-        wanted: &Wanted,
+        region: &str,
         by: &Credentials,
         now: DateTime<Utc>,
     ) -> Result<Credentials, ProviderError> {
-        let region = self.region(wanted).await?;
-        let request: Request = sts::assume_role(&self.environment, role, &region)?;
-        let call = request.call(TIMEOUT, false)?;
-        let request = sign::sign(call.request, by, "sts", &region, now)?;
+        let call = sts::assume_role(&self.environment, role, region)?.call(TIMEOUT, false)?;
+        let request = sign::sign(call.request, by, "sts", region, now)?;
         self.ask(Call { request, ..call }, sts::credentials).await
     }
 

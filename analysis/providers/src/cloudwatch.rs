@@ -40,11 +40,10 @@ impl Provider for CloudWatch {
         let Some(cloudwatch) = &metric.provider.cloud_watch else {
             return Err(ProviderError::spec("the metric has no provider.cloudWatch"));
         };
-        let wanted = Wanted::default();
-        let region = cx.aws.region(&wanted).await?;
-        let address = address(&cx.environment, &region)?;
+        let identity = cx.aws.identity(cx, &Wanted::default()).await?;
+        let address = address(&cx.environment, &identity.region)?;
         let call = request(cloudwatch, address, cx.now)?;
-        let request = cx.aws.sign(cx, "monitoring", &wanted, call.request).await?;
+        let request = identity.sign(cx, "monitoring", call.request)?;
         cx.ask(Call { request, ..call }, interpret).await
     }
 }

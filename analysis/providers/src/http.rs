@@ -51,7 +51,7 @@ impl fmt::Debug for Call {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
     /// The policy forbids it: where to, why, and how to allow it.
     #[error("{0}")]
@@ -65,6 +65,18 @@ pub enum HttpError {
     /// The answer is too large, breaks off, or redirects too often.
     #[error("{0}")]
     Body(String),
+}
+
+/// Without the text, which may name a path that holds a secret.
+impl fmt::Debug for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forbidden(_) => "Forbidden",
+            Self::Connect(_) => "Connect",
+            Self::Timeout(_) => "Timeout",
+            Self::Body(_) => "Body",
+        })
+    }
 }
 
 /// What a server answered: status, content type and body; other headers are not kept.

@@ -7,6 +7,9 @@
 //! `.a\.b`. `{range …}` repeats what follows for each value, up to `{end}`. A field that no value
 //! has is an error. Objects are gone through by their keys in order.
 //!
+//! Beyond kubectl, whole numbers of a template compare with the floats of JSON, `.` alone is the value
+//! at hand, and a `{range}` over nothing is nothing; kubectl has errors there.
+//!
 //! Invariant: nothing here panics, and neither time nor memory grow beyond the limits in this
 //! module, whatever template and value it is given.
 
@@ -30,7 +33,8 @@ const STEPS_MAX: usize = 2_000_000;
 /// How many values there may be at a time: all of a body of 1 MiB.
 const VALUES_MAX: usize = 600_000;
 
-/// Why a template or its evaluation fails.
+/// Why a template or its evaluation fails. What cannot be read is quoted; an evaluation quotes
+/// neither template nor value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct JsonPathError(String);

@@ -2,8 +2,9 @@
 //!
 //! A [`Provider`] takes one measurement of one metric. It knows neither limits nor verdicts of runs:
 //! that is `sluice-analysis`. What it needs of the world is handed to it in a [`Context`]: the time,
-//! an HTTP client, Secrets, a cluster for Jobs. Nothing here reads the environment, opens a socket
-//! of its own, or waits longer than the metric says.
+//! an HTTP client, Secrets, a cluster for Jobs. Nothing here reads the process's environment, opens
+//! a socket of its own, or waits longer than the metric says. The only files that are read are those
+//! that the environment of AWS names.
 //!
 //! Measurements are taken by [`take`], [`resume`] and [`terminate`]: what comes out of those holds
 //! no secrets.
@@ -43,4 +44,4 @@ pub use measure::{
 };
 pub use provider::Provider;
 pub use redactions::Redactions;
-pub use registry::{provider_of, type_name};
+pub use registry::{is_insecure, provider_of, type_name};

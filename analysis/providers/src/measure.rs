@@ -20,6 +20,9 @@ pub const VALUE_BYTES_MAX: usize = 4 << 10;
 /// The longest `measurement.message`, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 10;
 
+/// How much of a text is looked at for a message: pages of a server have much white space.
+const LINE_BYTES_MAX: usize = 64 << 10;
+
 /// The longest value of an entry of metadata, in bytes: a query may be long.
 pub const METADATA_BYTES_MAX: usize = 4 << 10;
 
@@ -125,8 +128,13 @@ impl Cleaner<'_> {
         }
     }
 
+    /// What is wrong with a metric is told by quoting parts of it, which may be parts of a secret.
     fn error(&self, error: ProviderError) -> ProviderError {
-        ProviderError { message: self.message(&error.message), ..error }
+        let message = match error.category {
+            "spec" => self.message(&self.0.redact_pieces(&error.message)),
+            _ => self.message(&error.message),
+        };
+        ProviderError { message, ..error }
     }
 
     fn metadata(&self, metadata: BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -137,12 +145,12 @@ impl Cleaner<'_> {
     }
 
     fn text(&self, text: &str, limit: usize) -> String {
-        cut(&self.0.redact(text), limit)
+        cut(&self.0.redact_to(text, limit + 1), limit, text.len())
     }
 
     /// A message is one line, whatever a server has put into it.
     fn message(&self, text: &str) -> String {
-        let redacted = self.0.redact(text);
+        let redacted = self.0.redact_to(text, LINE_BYTES_MAX);
         let mut line = String::with_capacity(redacted.len());
         for character in redacted.chars() {
             if !character.is_whitespace() && !character.is_control() {
@@ -151,16 +159,17 @@ impl Cleaner<'_> {
                 line.push(' ');
             }
         }
-        cut(line.trim(), MESSAGE_BYTES_MAX)
+        cut(line.trim(), MESSAGE_BYTES_MAX, text.len())
     }
 }
 
-/// The text, within a limit in bytes, the word about what is missing included.
-fn cut(text: &str, limit: usize) -> String {
+/// The text, within a limit in bytes, the word about what is missing included: `all` is how long it
+/// was at first.
+fn cut(text: &str, limit: usize, all: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }
-    let note = format!("… ({} bytes in all)", text.len());
+    let note = format!("… ({all} bytes in all)");
     let mut end = limit.saturating_sub(note.len());
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -199,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let long = "ä".repeat(1000);
-        let short = cut(&long, 100);
+        let short = cut(&long, 100, long.len());
         assert!(short.ends_with("… (2000 bytes in all)"), "{short}");
         assert!(short.starts_with("ää") && short.len() <= 100);
     }
@@ -207,7 +216,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_is_over_its_limit(text in "\\PC{0,300}", limit in 40_usize..200) {
-            prop_assert!(cut(&text, limit).len() <= limit);
+            prop_assert!(cut(&text, limit, text.len()).len() <= limit);
         }
     }
 }

@@ -47,7 +47,8 @@ impl Provider for Prometheus {
             return Err(ProviderError::spec("the metric has no provider.prometheus"));
         };
         let address = address(prometheus, cx.variable(ADDRESS))?;
-        let timeout = prometheus.timeout.unwrap_or(TIMEOUT_SECONDS);
+        let timeout = prometheus.timeout.filter(|seconds| *seconds != 0);
+        let timeout = timeout.unwrap_or(TIMEOUT_SECONDS);
         let timeout = request::seconds("prometheus.timeout", timeout)?;
         let signs = address.as_str().contains(AMAZON);
         let ask = async |form| {

@@ -43,7 +43,7 @@ pub trait Provider: Send + Sync {
         self.measure(cx, metric).await
     }
 
-    /// Ends one that was [`Reading::Ongoing`]. Default: it is [`terminated`], nothing else is done.
+    /// Ends one that was [`Reading::Ongoing`]. Default: it is Inconclusive, nothing else is done.
     ///
     /// # Errors
     ///

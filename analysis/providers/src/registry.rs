@@ -36,6 +36,12 @@ pub fn type_name(metric: &MetricProvider) -> &'static str {
     find(metric).map_or("Unknown Provider", |(name, _)| name)
 }
 
+/// Whether the metric asks not to check the server's certificate, which is worth an event.
+pub fn is_insecure(metric: &MetricProvider) -> bool {
+    metric.prometheus.as_ref().is_some_and(|prometheus| prometheus.insecure)
+        || metric.web.as_ref().is_some_and(|web| web.insecure)
+}
+
 fn find(metric: &MetricProvider) -> Option<(&'static str, &'static dyn Provider)> {
     let all: [(bool, &'static str, &'static dyn Provider); 12] = [
         (metric.prometheus.is_some(), "Prometheus", &Prometheus),
@@ -78,7 +84,10 @@ mod tests {
             assert_eq!(type_name(&provider), name);
             assert!(provider_of(&provider).is_ok(), "{field}");
         }
+        let insecure = json!({"web": {"url": "", "insecure": true}});
+        assert!(is_insecure(&serde_json::from_value(insecure).unwrap()));
         let none = MetricProvider::default();
+        assert!(!is_insecure(&none));
         assert_eq!(type_name(&none), "Unknown Provider");
         assert_eq!(provider_of(&none).err().unwrap().category, "spec");
         let two = MetricProvider { web: Some(Default::default()), ..none.clone() };

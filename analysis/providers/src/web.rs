@@ -96,14 +96,14 @@ fn interpret(path: &Template, answer: &Answer) -> Result<Reading, ProviderError>
 }
 
 fn found(path: &Template, json: &Json) -> Result<(Value, String), ProviderError> {
-    let none = |why: &str| ProviderError::body(format!("Could not find JSONPath in body: {why}"));
-    let found = path.first(json).map_err(|error| {
-        let error = none(&error.to_string());
-        ProviderError::body(format!("{}: {}", error.message, gotext::json(json)))
-    })?;
+    let none = |why: String| {
+        let json = gotext::json(json);
+        ProviderError::body(format!("Could not find JSONPath in body: {why}: {json}"))
+    };
+    let found = path.first(json).map_err(|error| none(error.to_string()))?;
     let found =
         found.ok_or_else(|| ProviderError::body("result of web metric produced no value"))?;
-    let value = Value::from_json(&found).map_err(|error| none(&error.to_string()))?;
+    let value = Value::from_json(&found).map_err(|error| none(error.to_string()))?;
     Ok((value, gotext::json(&found)))
 }
 
@@ -145,7 +145,11 @@ mod tests {
     #[test]
     fn no_values() {
         for (path, body, said) in [
-            ("{$.b}", r#"{"a": 1}"#, r#"Could not find JSONPath in body: b is not found: {"a":1}"#),
+            (
+                "{$.b}",
+                r#"{"a": 1}"#,
+                r#"Could not find JSONPath in body: a field is not found: {"a":1}"#,
+            ),
             ("{$.a[*]}", r#"{"a": []}"#, "result of web metric produced no value"),
         ] {
             assert_eq!(text(path, body).unwrap_err().message, said);

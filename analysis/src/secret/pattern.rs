@@ -8,6 +8,9 @@ use secrecy::zeroize::{Zeroize, ZeroizeOnDrop};
 /// eight of one. It bounds the work on a text of nothing else.
 const BACKSLASHES_MAX: usize = 64;
 
+/// How many times more than once a text may have been encoded for a URL.
+const ENCODED_AGAIN_MAX: usize = 3;
+
 /// A secret as a sequence of characters, each with the backslashes before it: escaping multiplies
 /// those, and puts some where there were none.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,9 +62,27 @@ impl Pattern {
         self.units.iter().map(|unit| unit.backslashes + 1).sum::<usize>() + self.tail
     }
 
+    /// The secret again.
+    pub(super) fn characters(&self) -> impl Iterator<Item = char> {
+        let unit =
+            |unit: &Unit| std::iter::repeat_n('\\', unit.backslashes).chain([unit.character]);
+        self.units.iter().flat_map(unit).chain(std::iter::repeat_n('\\', self.tail))
+    }
+
+    /// The bytes that a match may begin with.
+    pub(super) fn begins(&self) -> impl Iterator<Item = u8> {
+        let own = self.units.first().map(|unit| {
+            let mut bytes = [0; 4];
+            unit.character.encode_utf8(&mut bytes);
+            bytes[0]
+        });
+        own.into_iter().chain(*b"\\%&+")
+    }
+
     /// Where a match that begins at `at` ends.
     pub(super) fn end_of_match(&self, text: &str, at: usize) -> Option<usize> {
-        if !self.may_begin(text.as_bytes().get(at).copied()?) {
+        let byte = text.as_bytes().get(at).copied()?;
+        if !self.begins().any(|begin| begin == byte) {
             return None;
         }
         // Ends of what has matched so far: `%25` is a percent sign, or three characters.
@@ -86,18 +107,6 @@ impl Pattern {
     }
 }
 
-impl Pattern {
-    /// Whether it is worth to look closer at what begins with this byte: nearly always not.
-    fn may_begin(&self, byte: u8) -> bool {
-        let own = self.units.first().map(|unit| {
-            let mut bytes = [0; 4];
-            unit.character.encode_utf8(&mut bytes);
-            bytes[0]
-        });
-        own == Some(byte) || matches!(byte, b'\\' | b'%' | b'&' | b'+')
-    }
-}
-
 impl Unit {
     /// Where the text may go on after this character, which is looked for at `at`.
     fn after(&self, text: &str, at: usize, ends: &mut Vec<usize>) {
@@ -111,13 +120,16 @@ impl Unit {
         if first == self.character {
             found(first.len_utf8());
         }
-        match first {
-            '%' => percent(rest, self.character).into_iter().for_each(&mut found),
-            '+' if self.character == ' ' => found(1),
-            '&' => entity(rest, self.character).into_iter().for_each(&mut found),
-            'u' if seen > 0 => unicode(rest, self.character).into_iter().for_each(&mut found),
-            letter if seen > 0 && short(letter) == Some(self.character) => found(1),
-            _ => {}
+        if first == '+' && self.character == ' ' {
+            found(1);
+        }
+        percent(rest, self.character).for_each(&mut found);
+        entity(rest, seen > 0, self.character).for_each(&mut found);
+        if seen > 0 {
+            unicode(rest, self.character).into_iter().for_each(&mut found);
+            if short(first) == Some(self.character) {
+                found(1);
+            }
         }
     }
 }
@@ -126,10 +138,13 @@ impl Unit {
 fn backslashes(text: &str, at: usize, limit: usize) -> (usize, usize) {
     let (mut seen, mut at) = (0, at);
     while seen < limit {
-        let rest = &text.as_bytes()[at..];
-        at += match rest {
-            [b'\\', ..] => 1,
-            [b'%', b'5', b'c' | b'C', ..] => 3,
+        let rest = &text[at..];
+        at += match rest.as_bytes().first() {
+            Some(b'\\') => 1,
+            Some(b'%') => match percent(rest, '\\').next() {
+                Some(length) => length,
+                None => break,
+            },
             _ => break,
         };
         seen += 1;
@@ -137,40 +152,57 @@ fn backslashes(text: &str, at: usize, limit: usize) -> (usize, usize) {
     (seen, at)
 }
 
-/// The bytes of a character as `%XX`: how long that is.
-fn percent(rest: &str, character: char) -> Option<usize> {
-    let mut bytes = [0; 4];
-    let bytes = character.encode_utf8(&mut bytes).as_bytes();
-    for (place, byte) in bytes.iter().enumerate() {
-        let encoded = rest.as_bytes().get(place * 3..place * 3 + 3)?;
-        let digits = std::str::from_utf8(encoded).ok()?.strip_prefix('%')?;
-        if hexadecimal(digits)? != u32::from(*byte) {
-            return None;
+/// The bytes of a character as `%XX`, with `25` between for each time more that it was encoded: how
+/// long that is.
+fn percent(rest: &str, character: char) -> impl Iterator<Item = usize> {
+    (0..=ENCODED_AGAIN_MAX).filter_map(move |again| {
+        let mut bytes = [0; 4];
+        let mut length = 0;
+        for byte in character.encode_utf8(&mut bytes).bytes() {
+            let mut digits = rest.get(length..)?.strip_prefix('%')?;
+            for _ in 0..again {
+                digits = digits.strip_prefix("25")?;
+            }
+            if hexadecimal(digits.get(..2)?)? != u32::from(byte) {
+                return None;
+            }
+            length += 3 + 2 * again;
         }
-    }
-    Some(bytes.len() * 3)
+        Some(length)
+    })
 }
 
-/// A character as an entity of HTML.
-fn entity(rest: &str, character: char) -> Option<usize> {
-    let end = rest.bytes().take(12).position(|byte| byte == b';')?;
-    let name = &rest[1..end];
-    let meant = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let number = match number.strip_prefix(['x', 'X']) {
-                Some(digits) => hexadecimal(digits)?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(number)?
-        }
+/// A character as an entity of HTML, of which the signs may be encoded in turn: how long that is.
+fn entity(rest: &str, escaped: bool, character: char) -> impl Iterator<Item = usize> {
+    let signs = [Some("&"), Some("&amp;"), escaped.then_some("u0026")];
+    let plain = signs.into_iter().flatten().filter(move |sign| rest.starts_with(sign));
+    let begins = plain.map(str::len).chain(percent(rest, '&'));
+    begins.filter_map(move |begin| Some(begin + named(&rest[begin..], character)?))
+}
+
+/// What follows the first sign of an entity.
+fn named(rest: &str, character: char) -> Option<usize> {
+    let sign = |rest: &str, sign: char| {
+        if rest.starts_with(sign) { Some(1) } else { percent(rest, sign).next() }
     };
-    (meant == character).then_some(end + 1)
+    let number = sign(rest, '#');
+    let begin = number.unwrap_or(0);
+    let length = rest[begin..].bytes().take_while(u8::is_ascii_alphanumeric).take(8).count();
+    let end = begin + length;
+    let name = &rest[begin..end];
+    let meant = match (number, name) {
+        (None, "amp") => '&',
+        (None, "lt") => '<',
+        (None, "gt") => '>',
+        (None, "quot") => '"',
+        (None, "apos") => '\'',
+        (None, _) => return None,
+        (Some(_), digits) => char::from_u32(match digits.strip_prefix(['x', 'X']) {
+            Some(digits) => hexadecimal(digits)?,
+            None => digits.parse().ok()?,
+        })?,
+    };
+    if meant == character { Some(end + sign(&rest[end..], ';')?) } else { None }
 }
 
 /// A character as `uXXXX` behind a backslash, or two of them; or as `u{X}`.

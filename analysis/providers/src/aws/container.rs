@@ -59,7 +59,7 @@ fn is_trusted(url: &Url) -> bool {
         None => return false,
     };
     let agent = |known: &&str| known.parse() == Ok(address);
-    url.scheme() == "https" || address.is_loopback() || AGENTS.iter().any(|known| agent(&known))
+    url.scheme() == "https" || address.is_loopback() || AGENTS.iter().any(agent)
 }
 
 #[cfg(test)]

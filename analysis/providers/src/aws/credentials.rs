@@ -26,13 +26,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-impl Credentials {
-    /// Whether they are good for longer than until an instant.
-    pub(super) fn last_beyond(&self, instant: DateTime<Utc>) -> bool {
-        self.expires.is_none_or(|expires| expires > instant)
-    }
-}
-
 /// As the metadata services of machines and containers write them.
 pub(super) fn of_json(answer: &Answer) -> Result<Credentials, ProviderError> {
     #[derive(Deserialize)]
@@ -67,9 +60,7 @@ mod tests {
             "Token":"canary","Expiration":"2026-01-01T00:00:00Z"}"#;
         let credentials = of_json(&http::Response::new(Bytes::from(json))).unwrap();
         assert_eq!(credentials.secret.expose_secret(), "canary");
-        let midnight = "2026-01-01T00:00:00Z".parse().unwrap();
-        assert_eq!(credentials.expires, Some(midnight));
-        assert!(!credentials.last_beyond(midnight));
+        assert_eq!(credentials.expires, Some("2026-01-01T00:00:00Z".parse().unwrap()));
         assert!(!format!("{credentials:?}").contains("canary"));
         let error = of_json(&http::Response::new(Bytes::from(r#"{"Code":"canary"}"#))).unwrap_err();
         assert!(!error.message.contains("canary"), "{}", error.message);

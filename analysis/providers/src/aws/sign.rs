@@ -5,6 +5,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use http::HeaderValue;
 use secrecy::ExposeSecret;
 
 use super::credentials::Credentials;
@@ -41,7 +42,13 @@ pub(super) fn sign(
         .map_err(|error| failed(&error.to_string()))?;
     let signed = signature(signable, &parameters).map_err(|error| failed(&error.to_string()))?;
     let (instructions, _) = signed.into_parts();
-    instructions.apply_to_request_http1x(&mut request);
+    // Not by the crate's own means, which panic where a value cannot be that of a header.
+    for header in instructions.into_parts().0 {
+        let mut value = HeaderValue::from_str(header.value())
+            .map_err(|_| failed("a part of the credentials cannot be sent in a header"))?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(header.name(), value);
+    }
     Ok(request)
 }
 
@@ -53,19 +60,30 @@ fn failed(error: &str) -> ProviderError {
 ///
 /// # Errors
 ///
-/// Where the region is not the name of one: it becomes a part of a host name.
+/// As [`check_region`].
 pub(crate) fn endpoint(service: &str, region: &str) -> Result<String, ProviderError> {
+    check_region(region)?;
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    Ok(format!("https://{service}.{region}.{domain}/"))
+}
+
+/// Whether a text can be the name of a region.
+///
+/// # Errors
+///
+/// Where it cannot: it becomes a part of a host name and of a header.
+pub(super) fn check_region(region: &str) -> Result<(), ProviderError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if region.is_empty() || region.len() > 32 || !region.chars().all(plain) {
         return Err(ProviderError::spec(format!("`{region}` is not the name of an AWS region")));
     }
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    Ok(format!("https://{service}.{region}.{domain}/"))
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// The key, the service and the instant of the signing examples in the AWS General Reference.
     fn example(method: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> String {
@@ -124,6 +142,26 @@ mod tests {
                 ),
                 "{method} {uri}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_signed_panics(
+            id in "\\PC{0,8}|[\n\r a]{0,4}",
+            secret in "\\PC{0,8}",
+            token in prop::option::of("\\PC{0,8}|[\n\r a]{0,4}"),
+            region in "\\PC{0,8}|[\n\r a]{0,4}",
+            header in "[ -~é\t]{0,8}",
+        ) {
+            let token = token.map(Into::into);
+            let credentials = Credentials { id, secret: secret.into(), token, expires: None };
+            let request = http::Request::post("https://a.example/b?c=%20d")
+                .header("x-custom", HeaderValue::from_bytes(header.trim().as_bytes()).unwrap())
+                .body(Bytes::from(region.clone()))
+                .unwrap();
+            let now = "2026-01-01T00:00:00Z".parse().unwrap();
+            let _ = sign(request, &credentials, "aps", &region, now);
         }
     }
 

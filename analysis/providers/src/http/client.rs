@@ -1,5 +1,6 @@
 //! The real client.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Calls under way to one server, unless the settings say otherwise: what upstream does at once with
 /// its 30 workers.
-pub const IN_FLIGHT_DEFAULT: NonZeroUsize = NonZeroUsize::new(30).unwrap();
+pub const IN_FLIGHT_DEFAULT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(29);
 
 /// Connections that are kept open to a server while nobody uses them, and for how long: enough for
 /// the next measurement of a short interval, and hardly any memory.
@@ -36,7 +37,7 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 
 /// How the client is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where calls may go.
     pub egress: Egress,
@@ -48,6 +49,15 @@ pub struct Settings {
     /// Where the variables of proxies are read: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, also in
     /// small letters, with the meaning that Go programs give them.
     pub environment: Arc<Environment>,
+}
+
+/// Without the environment, which holds credentials.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { egress, in_flight_max, .. } = self;
+        let mut shown = f.debug_struct("Settings");
+        shown.field("egress", egress).field("in_flight_max", in_flight_max).finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -105,7 +115,7 @@ fn exchange(
     resolver: Arc<dyn Resolver>,
     egress: Option<Arc<Egress>>,
 ) -> Result<HttpClient, SettingsError> {
-    let roots = Arc::new(tls::roots(settings.extra_roots.as_deref())?);
+    let roots = tls::roots(settings.extra_roots.as_deref())?;
     let exchange = Arc::new(Exchange {
         egress,
         resolver,

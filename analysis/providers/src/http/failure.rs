@@ -14,10 +14,7 @@ pub(super) fn of(call: &str, error: &reqwest::Error) -> HttpError {
     if let Some(refused) = causes.clone().find_map(|cause| cause.downcast_ref::<Refused>()) {
         return HttpError::Forbidden(format!("{call}: {refused}"));
     }
-    let tls = causes.clone().find_map(|cause| {
-        let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        cause.downcast_ref().or_else(|| within.and_then(|within| within.downcast_ref()))
-    });
+    let tls = causes.clone().find_map(|cause| cause.downcast_ref());
     if let Some(tls) = tls {
         return HttpError::Connect(format!("{call}: {}", tls_words(tls)));
     }
@@ -57,7 +54,12 @@ impl<'a> Iterator for Causes<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let this = self.0.take()?;
-        self.0 = this.source();
+        // An error of I/O that wraps another one does not name it as its source.
+        let wrapped = this.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        self.0 = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => this.source(),
+        };
         Some(this)
     }
 }

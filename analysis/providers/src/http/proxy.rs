@@ -13,8 +13,8 @@ use url::{Host, Url};
 
 use crate::context::Environment;
 
-/// The proxies of the environment.
-#[derive(Clone, Debug, Default)]
+/// The proxies of the environment. Their URLs may hold passwords, so they are not printed.
+#[derive(Clone, Default)]
 pub(super) struct Proxies {
     http: Option<Url>,
     https: Option<Url>,

@@ -1,6 +1,6 @@
 //! Whom TLS trusts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -10,16 +10,26 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::SettingsError;
 
+/// The roots of the system. They are some hundred certificates: read once, and shared.
+fn of_the_system() -> Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let read = || {
+        let mut roots = RootCertStore::empty();
+        // What the system has and rustls does not understand is left out, as other programs do.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    };
+    Arc::clone(ROOTS.get_or_init(read))
+}
+
 /// The roots of the system, and those of a PEM file beside them.
 ///
 /// # Errors
 ///
 /// Where the file holds no certificate, or something else as well.
-pub(super) fn roots(extra: Option<&[u8]>) -> Result<RootCertStore, SettingsError> {
-    let mut roots = RootCertStore::empty();
-    // What the system has and rustls does not understand is left out, as other programs do.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let Some(pem) = extra else { return Ok(roots) };
+pub(super) fn roots(extra: Option<&[u8]>) -> Result<Arc<RootCertStore>, SettingsError> {
+    let Some(pem) = extra else { return Ok(of_the_system()) };
+    let mut roots = RootCertStore::clone(&of_the_system());
     let mut added = 0;
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| SettingsError::Roots(error.to_string()))?;
@@ -29,7 +39,7 @@ pub(super) fn roots(extra: Option<&[u8]>) -> Result<RootCertStore, SettingsError
     if added == 0 {
         return Err(SettingsError::Roots("there is no certificate in it".to_owned()));
     }
-    Ok(roots)
+    Ok(Arc::new(roots))
 }
 
 /// Checks the server's certificate against the roots.

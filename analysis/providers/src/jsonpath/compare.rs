@@ -45,6 +45,6 @@ fn matches(left: &Value, right: &Value) -> Result<bool, JsonPathError> {
     };
     match RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build() {
         Ok(regex) => Ok(regex.is_match(data)),
-        Err(_) => error(format!("`{pattern}` is not a regular expression")),
+        Err(_) => error("what =~ compares with is not a regular expression"),
     }
 }

@@ -23,14 +23,14 @@ impl Evaluation {
         value: &'a Value,
     ) -> Result<Vec<Values<'a>>, JsonPathError> {
         let mut found = Vec::new();
-        self.blocks(blocks, &Cow::Borrowed(value), &mut found)?;
+        self.blocks(blocks, Cow::Borrowed(value), &mut found)?;
         Ok(found)
     }
 
     fn blocks<'a>(
         &mut self,
         blocks: &[Block],
-        value: &Cow<'a, Value>,
+        value: Cow<'a, Value>,
         found: &mut Vec<Values<'a>>,
     ) -> Result<(), JsonPathError> {
         for block in blocks {
@@ -46,7 +46,7 @@ impl Evaluation {
                 }
                 Block::Range(path, body) => {
                     for value in self.path(path, vec![value.clone()])? {
-                        self.blocks(body, &value, found)?;
+                        self.blocks(body, value, found)?;
                     }
                 }
             }
@@ -104,7 +104,7 @@ impl Evaluation {
                 Ok(found)
             }
             Step::Exists(path) => self.filter(values, |this, value| {
-                Ok(this.path(path, vec![value.clone()]).is_ok_and(|found| !found.is_empty()))
+                Ok(this.path(path, vec![value]).is_ok_and(|found| !found.is_empty()))
             }),
             Step::Filter(left, operator, right) => {
                 self.filter(values, |this, value| this.compares(value, left, *operator, right))
@@ -124,7 +124,8 @@ impl Evaluation {
     ) -> Result<(), JsonPathError> {
         self.spend(1)?;
         let below = children(value.clone());
-        if !below.is_empty() {
+        // A text counts as a list of its characters, of which nothing can be asked.
+        if !below.is_empty() || value.as_str().is_some_and(|text| !text.is_empty()) {
             found.push(value);
         }
         for value in below {
@@ -136,7 +137,7 @@ impl Evaluation {
     fn filter<'a>(
         &mut self,
         values: Values<'a>,
-        passes: impl Fn(&mut Self, &Cow<'a, Value>) -> Result<bool, JsonPathError>,
+        passes: impl Fn(&mut Self, Cow<'a, Value>) -> Result<bool, JsonPathError>,
     ) -> Result<Values<'a>, JsonPathError> {
         let mut found = Vec::new();
         for value in values {
@@ -145,7 +146,7 @@ impl Evaluation {
             }
             for element in children(value) {
                 self.spend(1)?;
-                if passes(self, &element)? {
+                if passes(self, element.clone())? {
                     found.push(element);
                 }
             }
@@ -155,13 +156,13 @@ impl Evaluation {
 
     fn compares(
         &mut self,
-        value: &Cow<'_, Value>,
+        value: Cow<'_, Value>,
         left: &Path,
         operator: Operator,
         right: &Path,
     ) -> Result<bool, JsonPathError> {
         let lefts = self.path(left, vec![value.clone()])?;
-        let rights = self.path(right, vec![value.clone()])?;
+        let rights = self.path(right, vec![value])?;
         match (&lefts[..], &rights[..]) {
             ([], _) | (_, []) => Ok(false),
             ([left], [right]) => compare(left, operator, right),
@@ -180,7 +181,8 @@ fn field<'a>(name: &str, values: Values<'a>) -> Result<Values<'a>, JsonPathError
     };
     let found: Values<'_> = values.into_iter().filter_map(get).collect();
     if found.is_empty() {
-        return error(format!("{name} is not found"));
+        // Which one is not said: a piece of the template may be a piece of a secret.
+        return error("a field is not found");
     }
     Ok(found)
 }

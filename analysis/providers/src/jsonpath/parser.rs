@@ -290,7 +290,7 @@ fn slice(inside: &str) -> Result<Slice, JsonPathError> {
             _ => error(format!("invalid array index {inside}")),
         },
     };
-    if parts.len() > 3 || inside.is_empty() {
+    if parts.len() > 3 {
         return error(format!("invalid array index {inside}"));
     }
     Ok(Slice { from: number(0)?, to: number(1)?, step: number(2)?, single: parts.len() == 1 })
