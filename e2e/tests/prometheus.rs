@@ -10,7 +10,8 @@ use sluice_simulator::metrics::{Labels, MetricsWorld};
 async fn a_real_prometheus_shows_what_is_set() {
     let mut progress = Progress::start("prometheus");
     progress.phase("finding or fetching it");
-    let program = find_or_fetch(&Search::from_env().unwrap()).unwrap();
+    let program = find_or_fetch(&Search::from_env().unwrap());
+    let program = program.unwrap_or_else(|error| panic!("{error}"));
     progress.phase("starting it");
     let world = MetricsWorld::default();
     let set = |labels: &Labels, values: &[f64]| {

@@ -87,7 +87,8 @@ fn apt_get(work: &Path, places: Option<(&Path, &Path)>, verb: &str) -> Result<()
         command.args(["-o", &format!("Dir::State::lists={}", lists.display())]);
         command.args(["-o", &format!("Dir::Cache={}", cache.display())]);
     }
-    command.arg(verb);
+    // Without this, lists that cannot be fetched are no error of `update`.
+    command.args(["-o", "APT::Update::Error-Mode=any", verb]);
     if verb == "download" {
         command.arg(NAME);
     }

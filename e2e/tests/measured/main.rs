@@ -284,7 +284,8 @@ async fn on_a_real_control_plane_it_is_the_same() {
     let scenario_here = scenario(ON_THE_STAND_IN);
     assert_good(&run(&scenario_here, Path::new(""), &backend, &measurer, Care::All).await);
     progress.phase("on a real Prometheus");
-    let program = find_or_fetch(&Search::from_env().unwrap()).unwrap();
+    let program = find_or_fetch(&Search::from_env().unwrap());
+    let program = program.unwrap_or_else(|error| panic!("{error}"));
     let backend = OnControlPlane::new(plane, "real", 1).await.unwrap();
     let backend = backend.with_prometheus(&program).await.unwrap();
     let scenario_here = scenario(ON_A_REAL_PROMETHEUS);
