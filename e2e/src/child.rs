@@ -1,20 +1,15 @@
 //! The controller's binary as a user runs it: a process of its own, with its log and its ports.
 
-use std::future::Future;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child as Process, Command};
 use tokio::sync::watch;
 
-/// For what is to happen: long enough for a machine that compiles at the same time.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+use crate::loopback::{DEADLINE, get, within};
 
 /// A controller that runs; killed when dropped.
 #[derive(Debug)]
@@ -191,30 +186,4 @@ impl Child {
         while self.log.changed().await.is_ok() {}
         Ok(End { status, log: self.log() })
     }
-}
-
-/// A GET on this machine: the status and the body.
-async fn get(port: u16, path: &str) -> Result<(u16, String), String> {
-    let exchange = async {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let answer = within("an answer", exchange).await?.map_err(|e| e.to_string())?;
-    let parts = answer.split_once("\r\n\r\n").zip(answer.split_whitespace().nth(1));
-    let ((_, body), code) = parts.ok_or_else(|| format!("no HTTP: {answer}"))?;
-    Ok((code.parse().map_err(|_| format!("no status: {answer}"))?, body.to_owned()))
-}
-
-/// Waits for what is to happen.
-///
-/// # Errors
-///
-/// When it does not.
-pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
-    let limited = tokio::time::timeout(DEADLINE, future).await;
-    limited.map_err(|_| format!("{what} did not come within {DEADLINE:?}"))
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub type EndState = BTreeMap<String, Value>;
 
 /// Fields that name a run and not a state.
-const VOLATILE: [&str; 14] = [
+const VOLATILE: [&str; 20] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -21,6 +21,12 @@ const VOLATILE: [&str; 14] = [
     "lastTransitionTime",
     "lastUpdateTime",
     "abortedAt",
+    "startedAt",
+    "finishedAt",
+    "resumeAt",
+    "completedAt",
+    "completionTime",
+    "lastProbeTime",
     "clusterIP",
     "clusterIPs",
     "deletionTimestamp",
@@ -35,7 +41,7 @@ pub fn normalized(objects: &[Value]) -> EndState {
             let name = format!(
                 "{} {}",
                 object["kind"].as_str().unwrap_or_default(),
-                object["metadata"]["name"].as_str().unwrap_or_default()
+                without_uids(object["metadata"]["name"].as_str().unwrap_or_default())
             );
             (name, without_volatile(object))
         })
@@ -59,7 +65,7 @@ fn without_volatile(value: &Value) -> Value {
             }
             Value::Array(items)
         }
-        Value::String(text) => Value::from(without_instants(text)),
+        Value::String(text) => Value::from(without_uids(&without_instants(text))),
         other => other.clone(),
     }
 }
@@ -72,6 +78,18 @@ fn without_instants(text: &str) -> String {
     };
     let words = text.split(' ').map(|word| if is_instant(word) { "<instant>" } else { word });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// Jobs of measurements are named by the uid of their run, and their pods are labelled with their own.
+fn without_uids(text: &str) -> String {
+    let groups = [8, 4, 4, 4, 12];
+    let is_uid = |part: &str| {
+        let mut lengths = part.split('-').map(str::len);
+        let hex = part.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+        hex && groups.iter().all(|group| lengths.next() == Some(*group)) && lengths.next().is_none()
+    };
+    let parts = text.split('.').map(|part| if is_uid(part) { "<uid>" } else { part });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// Where two end states differ first, if they do.
@@ -105,4 +123,28 @@ fn first_difference(a: &Value, b: &Value, path: &str) -> String {
         return first_difference(&a[i], &b[i], &format!("{path}[{i}]"));
     }
     format!("{path} is {b}, not {a}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_names_a_run_does_not_count() {
+        let job = |uid: &str, time: &str| {
+            json!({
+                "kind": "Job",
+                "metadata": {"name": format!("{uid}.smoke.1"), "labels": {"controller-uid": uid}},
+                "status": {"succeeded": 1, "completionTime": time},
+            })
+        };
+        let one = job("fbfd5d2e-4492-4caf-8089-0d7547d737ea", "2026-01-01T00:00:00Z");
+        let other = job("a808d883-a38b-4db2-b399-0b71ee532eae", "2026-01-01T00:00:07Z");
+        let (one, other) = (normalized(&[one]), normalized(&[other]));
+        assert_eq!(difference(&one, &other), None);
+        assert!(one.contains_key("Job <uid>.smoke.1"), "{one:?}");
+        let failed = normalized(&[json!({"kind": "Job", "metadata": {"name": "a.smoke.1"}})]);
+        assert!(difference(&one, &failed).is_some());
+    }
 }

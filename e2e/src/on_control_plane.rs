@@ -13,16 +13,20 @@ use kube::core::request::Request as ApiRequest;
 use kube::core::{DynamicObject, WatchEvent};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use sluice_simulator::metrics::MetricsWorld;
 use sluice_simulator::scenario::{
-    Backend, Environment, Pending, Refuse, Seen, Write, path, read_yaml_documents,
+    Backend, Environment, PROMETHEUS_ADDRESS, Pending, Refuse, Seen, Write, path,
+    read_yaml_documents,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::controlplane::{ADMIN, ControlPlane, Namespace, OPERATOR, Request};
+use crate::loopback::Server;
+use crate::prometheus::Prometheus;
 
 /// The kinds that a scenario looks at.
-const KINDS: [&str; 5] = ["Rollout", "ReplicaSet", "Service", "Pod", "Event"];
+const KINDS: [&str; 7] = ["Rollout", "ReplicaSet", "Service", "Pod", "AnalysisRun", "Job", "Event"];
 /// How long a change is held back so that earlier ones of other watches are shown before it.
 const HOLD: Duration = Duration::from_millis(250);
 
@@ -32,7 +36,24 @@ pub struct OnControlPlane {
     namespace: Namespace,
     client: Client,
     controller: Client,
+    metrics: MetricsWorld,
+    measured_by: MeasuredBy,
     seed: u64,
+}
+
+/// What answers at the address of the metrics; it ends with the scenario.
+enum MeasuredBy {
+    StandIn(Server),
+    Real(Prometheus),
+}
+
+impl MeasuredBy {
+    fn url(&self) -> String {
+        match self {
+            Self::StandIn(server) => server.url(),
+            Self::Real(server) => server.url(),
+        }
+    }
 }
 
 impl OnControlPlane {
@@ -47,7 +68,23 @@ impl OnControlPlane {
         let controller = without_retries(&plane, OPERATOR).await?;
         let namespace = plane.namespace(name).await.map_err(|e| text(&e))?;
         allow_controller(&client, namespace.name()).await?;
-        Ok(Self { plane, namespace, client, controller, seed })
+        let metrics = MetricsWorld::default();
+        let answering = metrics.clone();
+        let stand_in = Server::start(move |request| answering.answer(&request, Utc::now())).await?;
+        let measured_by = MeasuredBy::StandIn(stand_in);
+        Ok(Self { plane, namespace, client, controller, metrics, measured_by, seed })
+    }
+
+    /// Puts a real Prometheus in place of the stand-in; it scrapes what scenarios set.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none.
+    pub async fn with_prometheus(mut self, program: &Path) -> Result<Self, String> {
+        let metrics = self.metrics.clone();
+        let server = Prometheus::start(program, move || metrics.exposition()).await;
+        self.measured_by = MeasuredBy::Real(server.map_err(|e| e.to_string())?);
+        Ok(self)
     }
 
     /// The controller's requests in this namespace.
@@ -119,7 +156,15 @@ impl Backend for OnControlPlane {
             now: Arc::new(Utc::now),
             namespace: self.namespace(),
             seed: self.seed,
+            // Its own is tried here too.
+            http: None,
+            metrics_address: self.measured_by.url(),
+            variables: [(PROMETHEUS_ADDRESS.to_owned(), self.measured_by.url())].into(),
         }
+    }
+
+    fn metrics(&self) -> &MetricsWorld {
+        &self.metrics
     }
 
     fn changes(&self) -> Pending<'_, mpsc::UnboundedReceiver<Seen>> {

@@ -7,8 +7,8 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::child::DEADLINE;
 use crate::controlplane::{wait_for, wait_for_all};
+use crate::loopback::DEADLINE;
 
 /// The Rollouts of a namespace.
 #[must_use]

@@ -1,5 +1,6 @@
 //! The promises are watched by something that can be trusted to bark: a policy that is broken on
-//! purpose is caught by each check.
+//! purpose is caught by each check. Two wait for a planner that makes AnalysisRuns, I5 and I14: until
+//! then they are tried on sequences of objects, in `simulator/src/scenario/promises/verdicts.rs`.
 #![expect(clippy::unwrap_used, reason = "outside of a test function, clippy does not see a test")]
 
 use std::sync::Arc;

@@ -15,12 +15,13 @@ use k8s_openapi::api::core::v1::{Event, Service};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use sluice_e2e::child::{Child, DEADLINE, within};
+use sluice_e2e::child::Child;
 use sluice_e2e::controlplane::{
     ADMIN, ControlPlane, Namespace, OPERATOR, Options, Request, UNPRIVILEGED, verbs_used, wait_for,
     wait_for_all,
 };
 use sluice_e2e::kubectl::Kubectl;
+use sluice_e2e::loopback::{DEADLINE, within};
 use sluice_e2e::progress::Progress;
 use sluice_e2e::rbac::{Grant, grants};
 use sluice_e2e::release::{rollouts, rolls};

@@ -15,11 +15,12 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use sluice_e2e::child::{Child, DEADLINE};
+use sluice_e2e::child::Child;
 use sluice_e2e::controlplane::{
     ADMIN, ControlPlane, Namespace, OPERATOR, Options, UNPRIVILEGED, wait_for,
 };
 use sluice_e2e::kubectl::Kubectl;
+use sluice_e2e::loopback::DEADLINE;
 use sluice_e2e::on_control_plane::allow_controller;
 use sluice_e2e::release::{rollouts, rolls};
 use sluice_e2e::scenarios::crds_folder;

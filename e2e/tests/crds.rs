@@ -13,9 +13,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::Api;
 use serde_json::{Value, json};
-use sluice_e2e::child::DEADLINE;
 use sluice_e2e::controlplane::{ADMIN, Audit, ControlPlane, Namespace, Options, wait_for};
 use sluice_e2e::kubectl::Kubectl;
+use sluice_e2e::loopback::DEADLINE;
 use sluice_e2e::scenarios::crds_folder;
 use tokio::sync::OnceCell;
 

@@ -2,16 +2,18 @@
 //! the end, whether the Role that they ran under has the verbs in use and no more.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use sluice_e2e::controlplane::{ControlPlane, OPERATOR, Options};
+use sluice_e2e::controlplane::{ControlPlane, OPERATOR, Options, Search};
 use sluice_e2e::on_control_plane::OnControlPlane;
+use sluice_e2e::prometheus::find_or_fetch;
 use sluice_e2e::rbac;
 use sluice_e2e::scenarios::{self, Named};
 use sluice_e2e::under_test::Sluice;
-use sluice_simulator::scenario::{Care, run};
+use sluice_simulator::scenario::{Care, Prometheus, run};
 
 /// Scenarios that run at once: they mostly wait.
 const AT_ONCE: usize = 12;
@@ -79,11 +81,24 @@ fn on(named: &Named, plane: Result<Arc<ControlPlane>, String>) -> Result<(), Fai
     let plane = plane?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let backend = OnControlPlane::new(plane, &named.name, 1).await?;
+        let mut backend = OnControlPlane::new(plane, &named.name, 1).await?;
+        if named.scenario.prometheus == Prometheus::Real {
+            backend = backend.with_prometheus(&program()?).await?;
+        }
         let sluice = Sluice::default();
         Ok::<_, String>(run(&named.scenario, &named.folder, &backend, &sluice, Care::All).await)
     })?;
     if outcome.is_good() { Ok(()) } else { Err(outcome.failures.join("\n").into()) }
+}
+
+/// The program of Prometheus, found or fetched once for all scenarios.
+fn program() -> Result<PathBuf, String> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let find = || {
+        let search = Search::from_env().map_err(|e| e.to_string())?;
+        find_or_fetch(&search).map_err(|e| e.to_string())
+    };
+    PROGRAM.get_or_init(find).clone()
 }
 
 /// The audit log knows what the controller did; the Role says what it may do.

@@ -247,6 +247,16 @@ impl Cluster {
         self.shared.lock().store.compact();
     }
 
+    /// How long the way to a server takes, and the way back.
+    pub(crate) fn latency(&self, server: &str) -> (Duration, Duration) {
+        self.shared.lock().latency(server)
+    }
+
+    /// Adds a line to the trace, if one is kept.
+    pub(crate) fn note(&self, line: impl FnOnce() -> String) {
+        self.shared.trace(line);
+    }
+
     /// Whether the controllers have nothing to do before that much time has passed.
     pub fn is_quiet_for(&self, time: Duration) -> bool {
         self.shared.lock().work.is_quiet_until(Instant::now() + time)

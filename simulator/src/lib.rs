@@ -14,6 +14,7 @@ mod clock;
 mod cluster;
 mod faults;
 mod kinds;
+pub mod metrics;
 mod names;
 mod random;
 pub mod replay;

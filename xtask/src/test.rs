@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use sluice_e2e::controlplane::{Programs, Search};
+use sluice_e2e::prometheus::find_or_fetch;
 
 use crate::Outcome;
 
@@ -37,6 +38,10 @@ pub(crate) fn all() -> Outcome {
     phases.run("scenarios in memory", || workspace(&named(&IN_MEMORY)))?;
     phases.run("programs of the control plane", || {
         Programs::find_or_build(&Search::from_env()?)?;
+        Ok(())
+    })?;
+    phases.run("the Prometheus server", || {
+        find_or_fetch(&Search::from_env()?)?;
         Ok(())
     })?;
     phases.run("scenarios on the control plane", || workspace(&["--test", SCENARIOS]))?;

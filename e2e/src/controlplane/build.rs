@@ -23,7 +23,7 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 pub(crate) fn build(missing: &[Program], search: &Search) -> Result<(), Error> {
     let root = search.cache.join("controlplane");
     std::fs::create_dir_all(&root).map_err(Error::io("create", &root))?;
-    let _lock = lock(&root.join("build.lock"))?;
+    let _lock = lock(&root.join("build.lock"), "building the programs")?;
 
     let bin = search.bin();
     let missing: Vec<Program> =
@@ -74,7 +74,8 @@ fn remove_leftovers(root: &Path) -> Result<(), Error> {
 }
 
 /// An exclusive lock that ends when the file is closed, also by the death of the process.
-fn lock(path: &Path) -> Result<File, Error> {
+/// What another process does that holds it is said meanwhile.
+pub(crate) fn lock(path: &Path, doing: &str) -> Result<File, Error> {
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -82,7 +83,7 @@ fn lock(path: &Path) -> Result<File, Error> {
         .open(path)
         .map_err(Error::io("open", path))?;
     if file.try_lock().is_err() {
-        say("another process is building the programs; waiting for it");
+        say(&format!("another process is {doing}; waiting for it"));
         file.lock().map_err(Error::io("lock", path))?;
     }
     Ok(file)

@@ -47,9 +47,12 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 
 pub use self::audit::{AuditLog, Count, Request, counts, verbs_used};
+pub(crate) use self::build::lock;
 pub use self::error::Error;
 pub use self::namespace::Namespace;
 pub use self::options::{Audit, Options, Stages};
+pub(crate) use self::processes::ProcessGroup;
+pub(crate) use self::programs::is_executable;
 pub use self::programs::{Origin, Program, Programs, Search};
 pub use self::standing::{Standing, Status};
 pub use self::users::{ADMIN, OPERATOR, UNPRIVILEGED, User};
@@ -57,7 +60,6 @@ pub use self::versions::{ETCD, GO_MIN, KUBERNETES, KWOK, folder_name};
 pub use self::wait::{WaitError, Watchable, wait_for, wait_for_all, wait_until_gone};
 
 use self::components::Files;
-use self::processes::ProcessGroup;
 use self::report::{Phases, say, tail};
 use self::users::Users;
 
@@ -410,7 +412,7 @@ fn write_files(files: &Files, users: &Users, options: &Options) -> Result<(), Er
     Ok(())
 }
 
-fn free_port() -> Result<u16, Error> {
+pub(crate) fn free_port() -> Result<u16, Error> {
     let listener = TcpListener::bind(("127.0.0.1", 0));
     let address = listener.and_then(|listener| listener.local_addr());
     Ok(address.map_err(Error::io("find a free port on", Path::new("127.0.0.1")))?.port())

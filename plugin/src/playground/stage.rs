@@ -11,7 +11,7 @@ use sluice_operator::config::Config;
 use sluice_operator::metrics::Metrics;
 use sluice_operator::runtime::Runtime;
 use sluice_planner::plan;
-use sluice_simulator::scenario::{Breach, Onlooker, PROMISES, Seen};
+use sluice_simulator::scenario::{Breach, Onlooker, PROMISES, Seen, Writer};
 use sluice_simulator::{Clock, Cluster, Crash, Crd, GroupResource, Options};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -159,7 +159,8 @@ fn observe(cluster: &Cluster, observed: Arc<Mutex<Observed>>) {
         }
         let mut observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
         observed.gauge.look(objects.list(&pods, NAMESPACE));
-        observed.onlooker.look(&Seen { object: object.clone(), deleted });
+        let writer = if write.request.user == PERSON { Writer::User } else { Writer::Unknown };
+        observed.onlooker.look(&Seen { object: object.clone(), deleted }, writer);
     });
 }
 

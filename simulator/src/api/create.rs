@@ -42,6 +42,9 @@ pub(super) fn create_object(
         return Err(StatusError::unforeseen(message));
     }
     fill_system_fields(state, &kind, &mut object);
+    if kind.kind == "Job" {
+        label_job(&mut object);
+    }
     let errors = problems(&kind, &object);
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     if !errors.is_empty() {
@@ -271,10 +274,12 @@ fn qos_class(pod: &Value) -> &'static str {
     }
 }
 
-/// What the server hands out itself: a Service's cluster IP.
+/// What is filled in when nothing is wrong: a Service's cluster IP, a Job's labels.
 fn allocate(state: &mut State, kind: &Kind, object: &mut Value) {
     match kind.kind.as_str() {
-        "Job" => label_job(object),
+        "Job" if object["metadata"]["labels"].is_null() => {
+            object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
+        }
         "Pod" => admit_pod(object),
         _ => {}
     }
@@ -348,9 +353,6 @@ fn label_job(object: &mut Value) {
     }
     object["spec"]["selector"] =
         json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
-    if object["metadata"]["labels"].is_null() {
-        object["metadata"]["labels"] = labels.clone();
-    }
     object["spec"]["template"]["metadata"]["labels"] = labels;
 }
 

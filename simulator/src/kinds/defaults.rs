@@ -78,8 +78,11 @@ fn deployment(object: &mut Value) {
 
 fn job(object: &mut Value) {
     let spec = section(object, "spec");
+    // With a parallelism and no completions it is a queue of work.
+    if spec["parallelism"].is_null() {
+        or_default(spec, "completions", 1);
+    }
     for (key, default) in [
-        ("completions", json!(1)),
         ("parallelism", json!(1)),
         ("backoffLimit", json!(6)),
         ("completionMode", json!("NonIndexed")),

@@ -9,6 +9,9 @@ use crate::schema::FieldPath;
 use crate::selector::LabelSelector;
 use crate::status_error::FieldError;
 
+/// The most that a label can hold.
+const LABEL_VALUE_MAX: usize = 63;
+
 /// What is wrong with a built-in object; `old` is what it replaces.
 pub(crate) fn problems(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
@@ -21,13 +24,7 @@ pub(crate) fn problems(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<
             }
         }
         "Pod" => pod_spec(&object["spec"], &spec, &mut errors),
-        "Job" => {
-            let template = spec.child("template").child("spec");
-            pod_spec(&object["spec"]["template"]["spec"], &template, &mut errors);
-            if let Some(old) = old {
-                immutable(object, old, &["spec", "template"], &mut errors);
-            }
-        }
+        "Job" => job(object, old, &spec, &mut errors),
         "Service" => service(object, old, &mut errors),
         "Event" => event(object, &mut errors),
         _ => {}
@@ -85,6 +82,39 @@ fn workload(object: &Value, path: &FieldPath, errors: &mut Vec<FieldError>) {
         let path = template.child("spec").child("restartPolicy");
         let allowed = ["Always".to_owned()];
         errors.push(FieldError::not_supported(path.as_str(), &pod["restartPolicy"], &allowed));
+    }
+}
+
+fn job(object: &Value, old: Option<&Value>, path: &FieldPath, errors: &mut Vec<FieldError>) {
+    let spec = &object["spec"];
+    for field in [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+    ] {
+        not_negative(&spec[field], &path.child(field), errors);
+    }
+    let template = path.child("template");
+    // Labels that the server has made of the Job's name are looked at like others.
+    for (_, value) in spec["template"]["metadata"]["labels"].as_object().into_iter().flatten() {
+        if value.as_str().is_some_and(|text| text.len() > LABEL_VALUE_MAX) {
+            let detail = format!("must be no more than {LABEL_VALUE_MAX} characters");
+            errors.push(FieldError::invalid(template.child("labels").as_str(), value, &detail));
+        }
+    }
+    let pod = &spec["template"]["spec"];
+    pod_spec(pod, &template.child("spec"), errors);
+    if pod["restartPolicy"] != "OnFailure" && pod["restartPolicy"] != "Never" {
+        let path = template.child("spec").child("restartPolicy");
+        let valid = "valid values: \"OnFailure\", \"Never\"";
+        errors.push(FieldError::required(path.as_str(), valid));
+    }
+    if let Some(old) = old {
+        for field in ["completions", "selector", "template"] {
+            immutable(object, old, &["spec", field], errors);
+        }
     }
 }
 

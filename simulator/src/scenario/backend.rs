@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use kube::Client;
+use sluice_providers::http::HttpClient;
 use tokio::sync::mpsc;
 
 use super::file::{ControllerOptions, Refuse};
 use super::mirror::Seen;
+use crate::metrics::MetricsWorld;
 
 /// A future of a trait object.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -37,6 +39,9 @@ pub trait Backend: Send + Sync {
     fn namespace(&self) -> String;
     /// What the controller under test is given.
     fn environment(&self) -> Environment;
+    /// What there is to be measured: answered by at [`Environment::metrics_address`], or shown to a
+    /// real Prometheus that answers there.
+    fn metrics(&self) -> &MetricsWorld;
     /// Every change in the namespace from now on, in the order of versions.
     fn changes(&self) -> Pending<'_, mpsc::UnboundedReceiver<Seen>>;
     /// The controller's writes so far, events and leases left out.
@@ -62,7 +67,17 @@ pub struct Environment {
     pub namespace: String,
     /// A seed, for what it may choose freely.
     pub seed: u64,
+    /// Its way out to servers of metrics; `None` where it is to take its own, which is tried then
+    /// too. Delays are in the time of the runtime: virtual where that is.
+    pub http: Option<HttpClient>,
+    /// Where the metrics of the scenario are: the base URL, as `${METRICS}` in the scenario.
+    pub metrics_address: String,
+    /// Its environment variables, `ARGO_ROLLOUTS_PROMETHEUS_ADDRESS` among them.
+    pub variables: BTreeMap<String, String>,
 }
+
+/// The variable that names the Prometheus server of metrics that name none.
+pub const PROMETHEUS_ADDRESS: &str = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS";
 
 /// A controller that scenarios are run against.
 pub trait ControllerUnderTest: Send + Sync {

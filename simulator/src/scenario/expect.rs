@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::file::Expect;
 use super::mirror::Mirror;
+use super::named;
 
 /// What is not as it should be, one line each; empty where all is.
 ///
@@ -24,7 +25,8 @@ pub(super) fn differences(
         }
     }
     if let Some(object) = &expect.object {
-        let found = mirror.get(&object.kind, &mirror.resolve(&object.kind, &object.name));
+        let name = named::resolve(mirror, &object.kind, &object.name);
+        let found = mirror.get(&object.kind, &name);
         match (found, object.absent) {
             (Some(_), true) => out.push(format!("{} {} exists", object.kind, object.name)),
             (None, false) => out.push(format!("{} {} does not exist", object.kind, object.name)),
@@ -36,14 +38,75 @@ pub(super) fn differences(
             (None, true) => {}
         }
     }
+    if let Some(name) = &expect.run {
+        match (named::run(mirror, name), expect.absent) {
+            (Some(_), true) => out.push(format!("AnalysisRun {name} exists")),
+            (Some(run), false) => about_run(expect, name, run, mirror, told, &mut out),
+            (None, true) => {}
+            (None, false) => out.push(format!("AnalysisRun {name} does not exist")),
+        }
+    }
+    for (name, wanted) in &expect.runs {
+        let found = named::runs(mirror, name).len();
+        if found != *wanted {
+            out.push(format!("{found} AnalysisRuns of {name}, not {wanted}"));
+        }
+    }
     out
 }
 
 /// An event that was seen.
 #[derive(Clone, Debug)]
 pub(super) struct ToldEvent {
-    pub(super) object: String,
+    /// Kind and name of what it is about.
+    pub(super) about: (String, String),
     pub(super) reason: String,
+}
+
+fn about_run(
+    expect: &Expect,
+    called: &str,
+    run: &Value,
+    mirror: &Mirror,
+    told: Option<&[ToldEvent]>,
+    out: &mut Vec<String>,
+) {
+    let status = &run["status"];
+    if let Some(phase) = &expect.phase
+        && status["phase"] != phase.as_str()
+    {
+        let (found, why) = (&status["phase"], &status["message"]);
+        out.push(format!("AnalysisRun {called} is {found} ({why}), not {phase}"));
+    }
+    if let Some(part) = &expect.is {
+        part_of(part, run, &format!("AnalysisRun {called}"), out);
+    }
+    for (metric, wanted) in &expect.jobs {
+        let found = named::jobs(mirror, run, metric).len();
+        if found != *wanted {
+            out.push(format!("AnalysisRun {called} has {found} Jobs of {metric}, not {wanted}"));
+        }
+    }
+    if expect.rollout.is_none() {
+        let name = run["metadata"]["name"].as_str().unwrap_or_default();
+        about_events(expect, ("AnalysisRun", name), told, out);
+    }
+}
+
+fn about_events(
+    expect: &Expect,
+    (kind, name): (&str, &str),
+    told: Option<&[ToldEvent]>,
+    out: &mut Vec<String>,
+) {
+    let Some(told) = told else { return };
+    let is_about = |event: &&ToldEvent| event.about.0 == kind && event.about.1 == name;
+    for (reason, wanted) in &expect.events {
+        let found = told.iter().filter(is_about).filter(|e| e.reason == *reason).count();
+        if found != *wanted {
+            out.push(format!("event {reason} told {found} times, not {wanted}"));
+        }
+    }
 }
 
 fn about_rollout(
@@ -102,13 +165,7 @@ fn about_rollout(
             out.push(format!("Service {service} selects {found}, not {wanted}"));
         }
     }
-    for (reason, wanted) in &expect.events {
-        let Some(told) = told else { break };
-        let found = told.iter().filter(|e| e.object == name && e.reason == *reason).count();
-        if found != *wanted {
-            out.push(format!("event {reason} told {found} times, not {wanted}"));
-        }
-    }
+    about_events(expect, ("Rollout", name), told, out);
     if let Some(wanted) = expect.same_pods
         && mirror.pods_are_as_remembered(rollout) != wanted
     {

@@ -1,5 +1,9 @@
 //! Scenario files: what is there, what happens, what must come of it (docs/scenarios.md).
 
+mod expect;
+mod metrics;
+mod steps;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +11,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use sluice_crd::duration::GoDuration;
+
+pub(super) use expect::{Expect, Stays};
+pub(super) use metrics::{MetricStep, MetricValue, ServerAnswer, WebPage};
+pub use steps::Refuse;
+pub(super) use steps::{Cascade, ControllerStep, Delete, PatchStep, PodsStep, Scale, SetImage};
 
 /// A scenario as it is written.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +40,14 @@ pub struct Scenario {
     /// How the controller is started.
     #[serde(default)]
     pub controller: ControllerOptions,
+    /// Environment variables of the controller. `${METRICS}` is the address of the metrics; the
+    /// controller has it in `ARGO_ROLLOUTS_PROMETHEUS_ADDRESS` in any case.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// What measures: a stand-in that `metric`, `provider` and `web` steps set; or on a real control
+    /// plane a real Prometheus, which scrapes what `metric` steps set (in memory the stand-in does).
+    #[serde(default)]
+    pub prometheus: Prometheus,
     /// Objects that exist before the controller starts; status and owners by `as-recorded`.
     #[serde(default)]
     pub before: Vec<Value>,
@@ -43,6 +60,17 @@ pub struct Scenario {
 
 /// Options of a controller under test, by name; which there are is the controller's business.
 pub type ControllerOptions = BTreeMap<String, Value>;
+
+/// Which Prometheus answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prometheus {
+    /// A stand-in.
+    #[default]
+    StandIn,
+    /// The real one, where there is a real control plane.
+    Real,
+}
 
 /// Recorded objects: restored with their status, annotations and owners.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,7 +90,8 @@ pub struct Recorded {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Creates an object, or merges it into the one that is there.
+    /// Creates an object, or merges it into the one that is there. In every text `${METRICS}` stands
+    /// for the address of the metrics.
     Apply(Value),
     /// A merge patch.
     Patch(PatchStep),
@@ -89,8 +118,16 @@ pub enum Step {
     Pods(PodsStep),
     /// The controller stops, starts, or stops and starts with other options.
     Controller(ControllerStep),
-    /// The next matching write of the controller is refused (simulator only).
+    /// The next matching request of the controller is refused (simulator only).
     Refuse(Refuse),
+    /// From now on a metric has this value: `success_rate = 0.82`, or with labels `{name:
+    /// success_rate, value: 0.82, of: web#2}`.
+    Metric(MetricStep),
+    /// From now on the Prometheus server behaves like this: `answers` (as it should), `silent`,
+    /// `html`, `huge`, `malformed`, or `{status: 500, body: oops, slow: 20s}`.
+    Provider(ServerAnswer),
+    /// From now on there is a page at the address of the metrics: `{path: /check, json: {ok: true}}`.
+    Web(WebPage),
     /// Time passes.
     Advance(Span),
     /// Something holds now, or comes to hold in time.
@@ -106,184 +143,6 @@ pub enum Step {
     /// So many writes at most since `count-writes`: in `total`, or by verb and resource, such as
     /// `patch rollouts/status`. Events and the lease are not among them.
     WritesAtMost(BTreeMap<String, usize>),
-}
-
-/// A merge patch by a client.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PatchStep {
-    /// The object's kind.
-    pub kind: String,
-    /// Its name, as in [`Delete`].
-    pub name: String,
-    /// The subresource, if not the object itself.
-    #[serde(default)]
-    pub subresource: Option<String>,
-    /// The patch.
-    pub merge: Value,
-}
-
-/// An object to be deleted.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Delete {
-    /// Its kind.
-    pub kind: String,
-    /// Its name. A ReplicaSet may be named by Rollout and revision: `web#2`.
-    pub name: String,
-    /// What becomes of the objects that it owns.
-    #[serde(default)]
-    pub cascade: Cascade,
-}
-
-/// As `kubectl delete --cascade` has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cascade {
-    /// They are deleted afterwards.
-    #[default]
-    Background,
-    /// They are deleted before.
-    Foreground,
-    /// They stay, without an owner.
-    Orphan,
-}
-
-/// Another image.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SetImage {
-    /// The Rollout.
-    pub rollout: String,
-    /// The image.
-    pub image: String,
-}
-
-/// Another number of replicas.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scale {
-    /// The Rollout.
-    pub rollout: String,
-    /// The number.
-    pub replicas: i64,
-}
-
-/// Pods that change their behaviour.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PodsStep {
-    /// The Rollout.
-    pub rollout: String,
-    /// The revision.
-    pub revision: i64,
-    /// `ready`, `never-ready`, `crash` or `image-missing`.
-    pub are: String,
-    /// Only so many of them.
-    #[serde(default)]
-    pub count: Option<usize>,
-}
-
-/// What happens to the controller.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ControllerStep {
-    /// It ends as it does on SIGTERM.
-    Stop,
-    /// It starts.
-    Start,
-    /// It dies and starts again.
-    Restart,
-    /// It dies and starts again with these options.
-    Upgrade(ControllerOptions),
-}
-
-/// A write that is refused.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Refuse {
-    /// `create`, `patch`, `delete` or `update`.
-    pub verb: String,
-    /// The resource: `replicasets`.
-    pub resource: String,
-    /// The HTTP status.
-    pub code: u16,
-    /// The reason.
-    #[serde(default)]
-    pub reason: String,
-    /// The message.
-    pub message: String,
-    /// How often; for ever where it is not given.
-    #[serde(default)]
-    pub times: Option<usize>,
-}
-
-/// What must hold.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Expect {
-    /// How long it may take to come about.
-    #[serde(default)]
-    pub within: Option<Span>,
-    /// The Rollout that the following is about.
-    #[serde(default)]
-    pub rollout: Option<String>,
-    /// A part of its status; `null` means absent, a string that begins with `~` is a regex.
-    #[serde(default)]
-    pub status: Option<Value>,
-    /// A part of its annotations.
-    #[serde(default)]
-    pub annotations: Option<Value>,
-    /// Its conditions: type to `Status Reason`, or `Status Reason: message`, or `absent`.
-    #[serde(default)]
-    pub conditions: BTreeMap<String, String>,
-    /// Pods asked for by revision.
-    #[serde(default)]
-    pub replicas: BTreeMap<String, i64>,
-    /// Pods available by revision.
-    #[serde(default)]
-    pub available: BTreeMap<String, i64>,
-    /// How many ReplicaSets it has.
-    #[serde(default)]
-    pub replica_sets: Option<usize>,
-    /// Service to the revision that it selects; 0 for one that selects by no hash.
-    #[serde(default)]
-    pub services: BTreeMap<String, i64>,
-    /// Reasons of events about it that have been told, with the number of times.
-    #[serde(default)]
-    pub events: BTreeMap<String, usize>,
-    /// A part of any other object.
-    #[serde(default)]
-    pub object: Option<ExpectObject>,
-    /// Whether all pods that existed at the last `remember-pods` exist still.
-    #[serde(default)]
-    pub same_pods: Option<bool>,
-}
-
-/// A part of an object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ExpectObject {
-    /// Its kind.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// The part.
-    #[serde(default)]
-    pub is: Option<Value>,
-    /// It does not exist.
-    #[serde(default)]
-    pub absent: bool,
-}
-
-/// What must hold for a while.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Stays {
-    /// How long.
-    pub r#for: Span,
-    /// What.
-    pub expect: Expect,
 }
 
 /// A span of time: `500ms`, `5s`, `10m`, `1h`.
@@ -335,8 +194,17 @@ impl Scenario {
     ///
     /// Says which file is not one, and why.
     pub fn read(path: &Path) -> Result<Self, CannotRead> {
-        let value = read_yaml(path)?;
-        serde_json::from_value(value)
+        let text = read_text(path)?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a scenario from its text; the path is for errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, CannotRead> {
+        serde_json::from_value(parse_yaml(text, path)?)
             .map_err(|source| CannotRead::Shape { path: path.to_owned(), source })
     }
 }
@@ -347,8 +215,7 @@ impl Scenario {
 ///
 /// Says which file is not YAML, and why.
 pub fn read_yaml_documents(path: &Path) -> Result<Vec<Value>, CannotRead> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| CannotRead::File { path: path.to_owned(), source })?;
+    let text = read_text(path)?;
     serde_yaml_ng::Deserializer::from_str(&text)
         .map(|document| {
             Value::deserialize(document)
@@ -358,14 +225,26 @@ pub fn read_yaml_documents(path: &Path) -> Result<Vec<Value>, CannotRead> {
         .collect()
 }
 
-/// Reads one YAML document as JSON.
+/// Reads one YAML document as JSON. `<<: *name` puts the fields of a map into another, beside the
+/// fields that are given there.
 ///
 /// # Errors
 ///
 /// Says which file is not YAML, and why.
 pub fn read_yaml(path: &Path) -> Result<Value, CannotRead> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| CannotRead::File { path: path.to_owned(), source })?;
-    serde_yaml_ng::from_str(&text)
-        .map_err(|source| CannotRead::Yaml { path: path.to_owned(), source })
+    parse_yaml(&read_text(path)?, path)
+}
+
+fn read_text(path: &Path) -> Result<String, CannotRead> {
+    std::fs::read_to_string(path)
+        .map_err(|source| CannotRead::File { path: path.to_owned(), source })
+}
+
+fn parse_yaml(text: &str, path: &Path) -> Result<Value, CannotRead> {
+    let read = || {
+        let mut value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text)?;
+        value.apply_merge()?;
+        serde_yaml_ng::from_value(value)
+    };
+    read().map_err(|source| CannotRead::Yaml { path: path.to_owned(), source })
 }

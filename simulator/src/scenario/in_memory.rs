@@ -7,12 +7,17 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::backend::{Backend, ControllerUnderTest, Environment, Pending, Running, Start, Write};
+use super::backend::{
+    Backend, ControllerUnderTest, Environment, PROMETHEUS_ADDRESS, Pending, Running, Start, Write,
+};
 use super::file::{ControllerOptions, Refuse};
 use super::mirror::Seen;
+use super::resources::group_of;
+use super::way_out;
 use crate::cluster::{Cluster, Options};
 use crate::faults::{Cut, Fault, Matcher};
 use crate::kinds::{Crd, GroupResource};
+use crate::metrics::MetricsWorld;
 
 /// The controller under test, as the audit log names it.
 const CONTROLLER: &str = "controller";
@@ -23,6 +28,7 @@ const NAMESPACE: &str = "scenario";
 /// A simulated cluster for one scenario.
 pub struct InMemory {
     cluster: Arc<Cluster>,
+    metrics: MetricsWorld,
     seed: u64,
 }
 
@@ -40,7 +46,7 @@ impl InMemory {
             cluster.install(crd);
         }
         cluster.start();
-        Self { cluster: Arc::new(cluster), seed }
+        Self { cluster: Arc::new(cluster), metrics: MetricsWorld::default(), seed }
     }
 
     /// The cluster itself.
@@ -81,7 +87,14 @@ impl Backend for InMemory {
             now: Arc::new(move || clock.now()),
             namespace: NAMESPACE.to_owned(),
             seed: self.seed,
+            http: Some(way_out::http_client(Arc::clone(&self.cluster), self.metrics.clone())),
+            metrics_address: way_out::ADDRESS.to_owned(),
+            variables: [(PROMETHEUS_ADDRESS.to_owned(), way_out::ADDRESS.to_owned())].into(),
         }
+    }
+
+    fn metrics(&self) -> &MetricsWorld {
+        &self.metrics
     }
 
     fn changes(&self) -> Pending<'_, mpsc::UnboundedReceiver<Seen>> {
@@ -129,12 +142,8 @@ impl Backend for InMemory {
     }
 
     fn refuse(&self, refuse: &Refuse) -> Result<(), String> {
-        let group = match refuse.resource.as_str() {
-            "replicasets" => "apps",
-            "rollouts" => "argoproj.io",
-            "services" | "events" => "",
-            other => return Err(format!("scenarios cannot refuse writes to {other}")),
-        };
+        let group = group_of(&refuse.resource)
+            .ok_or_else(|| format!("scenarios know no resource {}", refuse.resource))?;
         let matcher = Matcher {
             user: Some(CONTROLLER.to_owned()),
             verbs: vec![refuse.verb.clone()],

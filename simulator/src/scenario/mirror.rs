@@ -57,17 +57,6 @@ impl Mirror {
         self.all("Pod").filter(|pod| owner(pod) == uid).collect()
     }
 
-    /// A name as objects have it: `web#2` is the ReplicaSet of revision 2 of Rollout `web`.
-    pub(super) fn resolve(&self, kind: &str, name: &str) -> String {
-        let Some((rollout, number)) = name.split_once('#').filter(|_| kind == "ReplicaSet") else {
-            return name.to_owned();
-        };
-        let Some(rollout) = self.get("Rollout", rollout) else { return name.to_owned() };
-        let sets = self.replica_sets_of(rollout);
-        let found = sets.into_iter().find(|rs| revision(rs) == number);
-        found.and_then(|rs| rs["metadata"]["name"].as_str()).unwrap_or(name).to_owned()
-    }
-
     /// Remembers the pods that there are now.
     pub(super) fn remember_pods(&mut self) {
         self.remembered_pods = self.pod_uids();
@@ -92,7 +81,7 @@ impl Mirror {
         self.objects.values().cloned().collect()
     }
 
-    /// The Rollouts with their ReplicaSets, for messages.
+    /// The Rollouts with their ReplicaSets, and the AnalysisRuns, for messages.
     pub(super) fn summary(&self) -> String {
         let mut out = String::new();
         for rollout in self.all("Rollout") {
@@ -119,6 +108,13 @@ impl Mirror {
                     rs["status"]["availableReplicas"],
                 ));
             }
+        }
+        for run in self.all("AnalysisRun") {
+            let status = &run["status"];
+            out.push_str(&format!(
+                "  AnalysisRun {}: {} {}\n",
+                run["metadata"]["name"], status["phase"], status["message"]
+            ));
         }
         out
     }

@@ -6,18 +6,23 @@ mod expect;
 mod file;
 mod in_memory;
 mod mirror;
+mod named;
 mod promises;
 mod resources;
 mod run;
+mod user;
+mod way_out;
 
 pub use backend::{
-    Backend, ControllerUnderTest, Environment, Pending, Running, Start, Write, tally,
+    Backend, ControllerUnderTest, Environment, PROMETHEUS_ADDRESS, Pending, Running, Start, Write,
+    tally,
 };
 pub use file::{
-    CannotRead, ControllerOptions, Refuse, Scenario, Span, read_yaml, read_yaml_documents,
+    CannotRead, ControllerOptions, Prometheus, Refuse, Scenario, Span, read_yaml,
+    read_yaml_documents,
 };
 pub use in_memory::{Dying, InMemory};
 pub use mirror::Seen;
-pub use promises::{Breach, Onlooker, PROMISES};
+pub use promises::{Breach, Onlooker, PROMISES, Writer};
 pub use resources::{path, plural_of};
 pub use run::{Care, Outcome, run};

@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::request::Request;
 use serde_json::{Value, json};
-use sluice_crd::rollout::Rollout;
-use sluice_crd::verbs::{self, ClientPatch};
+use sluice_crd::verbs;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::backend::{Backend, ControllerUnderTest, Running, Write, tally};
 use super::expect::{ToldEvent, differences};
 use super::file::{
-    Cascade, ControllerStep, Expect, PodsStep, Scenario, SetImage, Stays, Step, read_yaml,
+    ControllerStep, Expect, MetricStep, MetricValue, PodsStep, Prometheus, Scenario, Stays, Step,
 };
 use super::mirror::{Mirror, Seen};
-use super::promises::{Breach, Watchman};
-use super::resources::{path, plural_of};
+use super::named;
+use super::promises::{Breach, Watchman, Writer};
+use super::user::{User, filled};
 
 /// How long something may take to come about where a scenario does not say.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -64,6 +62,7 @@ pub async fn run(
         scenario,
         backend,
         controller,
+        user: User::of(backend),
         changes,
         mirror: Mirror::default(),
         watchman: Watchman::new(scenario.exempt.clone()),
@@ -88,6 +87,7 @@ struct Runner<'a> {
     scenario: &'a Scenario,
     backend: &'a dyn Backend,
     controller: &'a dyn ControllerUnderTest,
+    user: User<'a>,
     changes: mpsc::UnboundedReceiver<Seen>,
     mirror: Mirror,
     watchman: Watchman,
@@ -101,8 +101,9 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     async fn all(&mut self, folder: &std::path::Path) -> Result<(), String> {
+        self.check()?;
         for object in &self.scenario.before {
-            self.apply(object.clone()).await?;
+            self.user.apply(object).await?;
         }
         self.restore(folder).await?;
         self.drain();
@@ -122,28 +123,19 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// A real Prometheus has no bad days on demand, and is no web server.
+    fn check(&self) -> Result<(), String> {
+        let real = self.scenario.prometheus == Prometheus::Real;
+        let wanting = |step: &Step| matches!(step, Step::Provider(_) | Step::Web(_));
+        match self.scenario.steps.iter().find(|step| real && wanting(step)) {
+            Some(step) => Err(format!("not with `prometheus: real`: {}", label(step))),
+            None => Ok(()),
+        }
+    }
+
     /// Restores recorded objects, and waits until their ReplicaSets have the pods that they had.
     async fn restore(&mut self, folder: &std::path::Path) -> Result<(), String> {
-        let mut uids: BTreeMap<String, Value> = BTreeMap::new();
-        let mut sets = 0;
-        for recorded in &self.scenario.recorded {
-            let value = read_yaml(&folder.join(&recorded.file)).map_err(|e| e.to_string())?;
-            let objects = match value["items"].as_array() {
-                Some(items) => items.clone(),
-                None => vec![value],
-            };
-            for object in objects {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                let kind = object["kind"].as_str().unwrap_or_default();
-                let named = |names: &[String], text: &str| {
-                    names.is_empty() || names.iter().any(|n| text.starts_with(n.as_str()))
-                };
-                if named(&recorded.names, name) && named(&recorded.kinds, kind) {
-                    sets += usize::from(kind == "ReplicaSet");
-                    self.restore_one(object, &mut uids).await?;
-                }
-            }
-        }
+        let sets = self.user.restore(&self.scenario.recorded, folder).await?;
         let end = Instant::now() + WITHIN;
         self.drain();
         while !self.mirror.has_available(sets) {
@@ -155,88 +147,57 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Uids and versions are the API server's to give; what refers to them follows.
-    async fn restore_one(
-        &mut self,
-        mut object: Value,
-        uids: &mut BTreeMap<String, Value>,
-    ) -> Result<(), String> {
-        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-        let old_uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let generation = object["metadata"]["generation"].as_i64();
-        let mut status = object["status"].take();
-        if let Value::Object(fields) = &mut object {
-            fields.remove("status");
-        }
-        if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-            for field in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
-                metadata.remove(field);
-            }
-            let owners = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut);
-            for owner in owners.into_iter().flatten() {
-                let uid = owner["uid"].as_str().unwrap_or_default();
-                if let Some(new) = uids.get(uid) {
-                    owner["uid"] = new.clone();
-                }
-            }
-        }
-        // An address is one cluster's.
-        if let Some(Value::Object(spec)) = object.get_mut("spec").filter(|_| kind == "Service") {
-            spec.remove("clusterIP");
-            spec.remove("clusterIPs");
-        }
-        object["metadata"]["namespace"] = Value::from(self.backend.namespace());
-        let body = object.to_string().into_bytes();
-        let request = self.resource(&kind)?.create(&PostParams::default(), body);
-        let created = self.send(request).await?;
-        uids.insert(old_uid, created["metadata"]["uid"].clone());
-        if kind == "Rollout" && status.is_object() {
-            // A status that spoke of the spec as it was still does.
-            let observed = status["observedGeneration"].as_str().and_then(|n| n.parse().ok());
-            if observed.is_some() && observed == generation {
-                status["observedGeneration"] =
-                    Value::from(created["metadata"]["generation"].to_string());
-            }
-            let name = created["metadata"]["name"].as_str().unwrap_or_default();
-            self.patch(&kind, name, Some("status"), &json!({"status": status})).await?;
-        }
-        Ok(())
-    }
-
     fn start(&mut self, options: Option<&super::file::ControllerOptions>) -> Result<(), String> {
         let options = options.unwrap_or(&self.scenario.controller);
-        self.running = Some(self.controller.start(self.backend.environment(), options)?);
+        let mut environment = self.backend.environment();
+        for (name, value) in &self.scenario.variables {
+            let value = filled(&Value::from(value.as_str()), &environment.metrics_address);
+            let value = value.as_str().unwrap_or_default().to_owned();
+            environment.variables.insert(name.clone(), value);
+        }
+        self.running = Some(self.controller.start(environment, options)?);
         Ok(())
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Apply(object) => self.apply(object.clone()).await,
+            Step::Apply(object) => self.user.apply(object).await,
             Step::Patch(patch) => {
                 let name = self.resolved(&patch.kind, &patch.name);
                 let part = patch.subresource.as_deref();
-                self.patch(&patch.kind, &name, part, &patch.merge).await
+                self.user.patch(&patch.kind, &name, part, &patch.merge).await
             }
-            Step::SetImage(set) => self.set_image(set).await,
+            Step::SetImage(set) => self.user.set_image(set).await,
             Step::Scale(scale) => {
                 let merge = json!({"spec": {"replicas": scale.replicas}});
-                self.patch("Rollout", &scale.rollout, Some("scale"), &merge).await
+                self.user.patch("Rollout", &scale.rollout, Some("scale"), &merge).await
             }
-            Step::Promote(name) => self.verb(name, |r| Ok(verbs::promote(r))).await,
-            Step::PromoteFull(name) => self.verb(name, |r| Ok(verbs::promote_full(r))).await,
+            Step::Promote(name) => self.user.verb(name, |r| Ok(verbs::promote(r))).await,
+            Step::PromoteFull(name) => self.user.verb(name, |r| Ok(verbs::promote_full(r))).await,
             Step::SkipCurrentStep(name) => {
-                self.verb(name, |r| verbs::skip_current_step(r).map_err(|e| e.to_string())).await
+                self.user
+                    .verb(name, |r| verbs::skip_current_step(r).map_err(|e| e.to_string()))
+                    .await
             }
-            Step::Abort(name) => self.verb(name, |_| Ok(verbs::abort())).await,
-            Step::Retry(name) => self.verb(name, |_| Ok(verbs::retry())).await,
-            Step::Pause(name) => self.verb(name, |_| Ok(verbs::pause())).await,
+            Step::Abort(name) => self.user.verb(name, |_| Ok(verbs::abort())).await,
+            Step::Retry(name) => self.user.verb(name, |_| Ok(verbs::retry())).await,
+            Step::Pause(name) => self.user.verb(name, |_| Ok(verbs::pause())).await,
             Step::Delete(target) => {
                 let name = self.resolved(&target.kind, &target.name);
-                self.delete(&target.kind, &name, target.cascade).await
+                self.user.delete(&target.kind, &name, target.cascade).await
             }
             Step::Pods(pods) => self.pods(pods).await,
             Step::Controller(step) => self.controller(step).await,
             Step::Refuse(refuse) => self.backend.refuse(refuse),
+            Step::Metric(metric) => self.metric(metric).await,
+            Step::Provider(answer) => {
+                self.backend.metrics().server_answers(answer.0.clone());
+                Ok(())
+            }
+            Step::Web(page) => {
+                self.backend.metrics().put_page(page.0.clone());
+                Ok(())
+            }
             Step::Advance(span) => {
                 self.pump_until(Instant::now() + span.0).await;
                 Ok(())
@@ -283,13 +244,15 @@ impl Runner<'_> {
             let text = |pointer: &str| {
                 seen.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
             };
-            self.told
-                .push(ToldEvent { object: text("/involvedObject/name"), reason: text("/reason") });
+            let about = (text("/involvedObject/kind"), text("/involvedObject/name"));
+            self.told.push(ToldEvent { about, reason: text("/reason") });
             return;
         }
         let before = self.mirror.take(seen);
         if self.watching {
-            self.watchman.look(&self.mirror, before.as_ref(), seen);
+            let own = !seen.deleted && self.user.has_written(&seen.object);
+            let writer = if own { Writer::User } else { Writer::Unknown };
+            self.watchman.look(&self.mirror, before.as_ref(), seen, writer);
         }
     }
 
@@ -377,30 +340,41 @@ impl Runner<'_> {
         })
     }
 
-    fn resolved(&mut self, kind: &str, name: &str) -> String {
-        self.drain();
-        self.mirror.resolve(kind, name)
-    }
-
-    async fn verb(
-        &self,
-        name: &str,
-        patches: impl Fn(&Rollout) -> Result<Vec<ClientPatch>, String>,
-    ) -> Result<(), String> {
-        let rollout = self.get("Rollout", name).await?;
-        let rollout = serde_json::from_value(rollout).map_err(|e| e.to_string())?;
-        for patch in patches(&rollout)? {
-            self.patch("Rollout", name, patch.subresource, &patch.merge).await?;
+    /// Waits for the version that the value is of.
+    async fn metric(&mut self, step: &MetricStep) -> Result<(), String> {
+        let mut labels = step.labels.clone();
+        if let Some(version) = &step.of {
+            labels.insert("hash".to_owned(), self.hash_of(version).await?);
+        }
+        let now = (self.backend.environment().now)();
+        let metrics = self.backend.metrics();
+        match &step.value {
+            MetricValue::Samples(values) => metrics.set(now, &step.name, &labels, values),
+            MetricValue::Absent => metrics.remove(now, &step.name, &labels),
         }
         Ok(())
     }
 
-    async fn set_image(&self, set: &SetImage) -> Result<(), String> {
-        let rollout = self.get("Rollout", &set.rollout).await?;
-        let mut containers = rollout["spec"]["template"]["spec"]["containers"].clone();
-        containers[0]["image"] = Value::from(set.image.as_str());
-        let merge = json!({"spec": {"template": {"spec": {"containers": containers}}}});
-        self.patch("Rollout", &set.rollout, None, &merge).await
+    async fn hash_of(&mut self, version: &str) -> Result<String, String> {
+        let end = Instant::now() + WITHIN;
+        self.drain();
+        loop {
+            let set = named::replica_set(&self.mirror, version);
+            let hash =
+                set.and_then(|rs| rs["metadata"]["labels"]["rollouts-pod-template-hash"].as_str());
+            if let Some(hash) = hash {
+                return Ok(hash.to_owned());
+            }
+            match tokio::time::timeout_at(end, self.changes.recv()).await {
+                Ok(Some(seen)) => self.take(&seen),
+                Ok(None) | Err(_) => return Err(format!("there is no version {version}")),
+            }
+        }
+    }
+
+    fn resolved(&mut self, kind: &str, name: &str) -> String {
+        self.drain();
+        named::resolve(&self.mirror, kind, name)
     }
 
     /// Waits for the pods that are to be changed.
@@ -417,7 +391,7 @@ impl Runner<'_> {
         pods.truncate(step.count.unwrap_or(usize::MAX));
         let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
         for pod in pods {
-            self.patch("Pod", &pod, None, &merge).await?;
+            self.user.patch("Pod", &pod, None, &merge).await?;
         }
         Ok(())
     }
@@ -425,75 +399,11 @@ impl Runner<'_> {
     fn pods_of_revision(&mut self, step: &PodsStep) -> Vec<String> {
         self.drain();
         let revision = format!("{}#{}", step.rollout, step.revision);
-        let name = self.mirror.resolve("ReplicaSet", &revision);
-        let sets = self.mirror.get("ReplicaSet", &name).into_iter();
+        let sets = named::replica_set(&self.mirror, &revision).into_iter();
         let pods = sets.flat_map(|rs| self.mirror.pods_of(rs));
         pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
             .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
             .collect()
-    }
-
-    async fn apply(&self, mut object: Value) -> Result<(), String> {
-        let text = |pointer: &str| {
-            object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        let (kind, name) = (text("/kind"), text("/metadata/name"));
-        object["metadata"]["namespace"] = Value::from(self.backend.namespace());
-        match self.get(&kind, &name).await {
-            Ok(_) => self.patch(&kind, &name, None, &object).await,
-            Err(_) => {
-                let body = object.to_string().into_bytes();
-                let request = self.resource(&kind)?.create(&PostParams::default(), body);
-                self.send(request).await.map(drop)
-            }
-        }
-    }
-
-    async fn patch(
-        &self,
-        kind: &str,
-        name: &str,
-        subresource: Option<&str>,
-        merge: &Value,
-    ) -> Result<(), String> {
-        let params =
-            PatchParams { field_manager: Some("scenario".to_owned()), ..Default::default() };
-        let resource = self.resource(kind)?;
-        let request = match subresource {
-            Some(part) => resource.patch_subresource(part, name, &params, &Patch::Merge(merge)),
-            None => resource.patch(name, &params, &Patch::Merge(merge)),
-        };
-        self.send(request).await.map(drop)
-    }
-
-    async fn delete(&self, kind: &str, name: &str, cascade: Cascade) -> Result<(), String> {
-        let params = match cascade {
-            Cascade::Background => DeleteParams::background(),
-            Cascade::Foreground => DeleteParams::foreground(),
-            Cascade::Orphan => DeleteParams::orphan(),
-        };
-        let request = self.resource(kind)?.delete(name, &params);
-        self.send(request).await.map(drop)
-    }
-
-    async fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
-        self.send(self.resource(kind)?.get(name, &Default::default())).await
-    }
-
-    fn resource(&self, kind: &str) -> Result<Request, String> {
-        plural_of(kind).ok_or_else(|| format!("scenarios know no kind {kind}"))?;
-        Ok(Request::new(path(kind, &self.backend.namespace())))
-    }
-
-    async fn send(
-        &self,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<Value, String> {
-        let request = request.map_err(|e| e.to_string())?;
-        self.backend.client().request(request).await.map_err(|e| match e {
-            kube::Error::Api(status) => format!("{} ({})", status.message, status.reason),
-            other => other.to_string(),
-        })
     }
 }
 

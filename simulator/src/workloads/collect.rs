@@ -29,7 +29,7 @@ pub(super) fn sync(state: &mut State, resource: &GroupResource, key: &Key) {
     }
 }
 
-fn has_finalizer(object: &Value, name: &str) -> bool {
+pub(super) fn has_finalizer(object: &Value, name: &str) -> bool {
     let finalizers = object["metadata"]["finalizers"].as_array();
     finalizers.into_iter().flatten().any(|finalizer| finalizer == name)
 }
@@ -54,7 +54,7 @@ fn patch(state: &mut State, resource: &GroupResource, key: &Key, patch: Value) {
     }
 }
 
-fn remove_finalizer(state: &mut State, resource: &GroupResource, key: &Key, name: &str) {
+pub(super) fn remove_finalizer(state: &mut State, resource: &GroupResource, key: &Key, name: &str) {
     let Some(object) = state.store.get(resource, key) else { return };
     let finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     let kept: Vec<Value> = finalizers.into_iter().filter(|other| other != name).collect();

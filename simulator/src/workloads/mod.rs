@@ -1,12 +1,15 @@
-//! The built-in controllers: ReplicaSets make pods, pods live and die, the garbage collector
+//! The built-in controllers: ReplicaSets and Jobs make pods, pods live and die, the garbage collector
 //! cleans up. They step on the store's own notifications and are deterministic.
 
 mod collect;
+mod errand;
+mod job;
 mod namespace;
 mod pod;
 pub(crate) mod queue;
 mod ranking;
 mod replica_set;
+mod template;
 
 pub(crate) use pod::PodMemory;
 pub use pod::{BEHAVIOR_ANNOTATION, Crash, READY_AFTER_ANNOTATION};
@@ -52,6 +55,7 @@ impl State {
     fn work_on(&mut self, work: Work) {
         match work {
             Work::ReplicaSet(key) => replica_set::sync(self, &key),
+            Work::Job(key) => job::sync(self, &key),
             Work::Pod(key) => pod::sync(self, &key),
             Work::Collect(resource, key) => collect::sync(self, &resource, &key),
             Work::Namespace(name) => namespace::sync(self, &name),
@@ -139,6 +143,12 @@ fn condition<'a>(object: &'a Value, ty: &str) -> Option<&'a Value> {
 
 fn is_ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|condition| condition["status"] == "True")
+}
+
+/// Whether a pod is neither over nor going.
+fn is_active(pod: &Value) -> bool {
+    !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+        && pod["metadata"]["deletionTimestamp"].is_null()
 }
 
 fn time(value: &Value) -> Option<DateTime<Utc>> {

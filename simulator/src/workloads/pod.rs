@@ -6,8 +6,9 @@ use sluice_crd::duration::GoDuration;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::errand::Errand;
 use super::queue::Work;
-use super::{condition, pods};
+use super::{condition, job, pods};
 use crate::api::Subresource;
 use crate::clock::rfc3339;
 use crate::kinds::pod_defaults::tag;
@@ -41,6 +42,8 @@ impl Default for Crash {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PodMemory {
     ready_at: Option<Instant>,
+    /// When the pod of a Job has done what its command says.
+    ends_at: Option<Instant>,
     gone_at: Option<Instant>,
     behavior: Option<Behavior>,
 }
@@ -54,6 +57,11 @@ enum Behavior {
 }
 
 impl Behavior {
+    /// Whether the containers run.
+    fn runs(self) -> bool {
+        matches!(self, Behavior::Ready | Behavior::NeverReady)
+    }
+
     fn of(state: &State, pod: &Value) -> Behavior {
         match pod["metadata"]["annotations"][BEHAVIOR_ANNOTATION].as_str() {
             Some("never-ready") => Behavior::NeverReady,
@@ -89,6 +97,9 @@ impl Behavior {
 /// Brings one pod to where it should be by now.
 pub(super) fn sync(state: &mut State, key: &Key) {
     let Some(pod) = state.store.get(&pods(), key).cloned() else { return };
+    if job::let_go(state, key, &pod) {
+        return;
+    }
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     if !pod["metadata"]["deletionTimestamp"].is_null() {
         terminate(state, key, &pod, &uid);
@@ -103,25 +114,41 @@ pub(super) fn sync(state: &mut State, key: &Key) {
         return;
     }
     let ready_after = ready_after(state, &pod);
+    let errand = Errand::of(&pod);
     let memory = state.pods.entry(uid).or_default();
-    if behavior == Behavior::Ready && memory.behavior != Some(Behavior::Ready) {
+    if let Some(errand) = errand {
+        // A container that starts again begins its errand anew.
+        if behavior.runs() && !memory.behavior.is_some_and(Behavior::runs) {
+            memory.ends_at = Some(Instant::now() + errand.takes);
+        }
+        memory.ready_at = Some(Instant::now());
+    } else if behavior == Behavior::Ready && memory.behavior != Some(Behavior::Ready) {
         // A pod that recovers does not start again: it is ready with the next look at it.
         let delay = if memory.behavior.is_some() { Duration::ZERO } else { ready_after };
         memory.ready_at = Some(Instant::now() + delay);
     }
     memory.behavior = Some(behavior);
-    let ready_at = memory.ready_at.filter(|_| behavior == Behavior::Ready);
+    let is_fit = if errand.is_some() { behavior.runs() } else { behavior == Behavior::Ready };
+    let ready_at = memory.ready_at.filter(|_| is_fit);
+    let ends_at = memory.ends_at.filter(|_| behavior.runs());
     let ready = ready_at.is_some_and(|at| at <= Instant::now());
 
     let mut object = Value::clone(&pod);
     if !placed {
         assign(state, &mut object);
     }
-    object["status"] = status(state, &object, behavior, ready);
+    // It has been seen to run before it ends.
+    let runs = !pod["status"]["containerStatuses"][0]["state"]["running"].is_null();
+    let over = errand.filter(|_| runs && ends_at.is_some_and(|at| at <= Instant::now()));
+    object["status"] = match over {
+        Some(errand) => errand.ended(&object, state.now()),
+        None => status(state, &object, behavior, ready),
+    };
     if object != *pod {
         state.write_internal(&pods(), key, Subresource::Status, Some(object));
     }
-    if let Some(at) = ready_at.filter(|_| !ready) {
+    let next = ends_at.filter(|_| over.is_none()).or(ready_at.filter(|_| !ready));
+    if let Some(at) = next {
         let delay = at.saturating_duration_since(Instant::now());
         state.work.later(Work::Pod(key.clone()), delay);
     }
@@ -227,7 +254,7 @@ fn container_status(
         "image": image,
         "imageID": "",
         "ready": ready,
-        "started": matches!(behavior, Behavior::Ready | Behavior::NeverReady),
+        "started": behavior.runs(),
         "restartCount": restarts,
         "lastState": last,
         "state": state,

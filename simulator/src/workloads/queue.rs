@@ -16,6 +16,7 @@ use crate::store::{Change, Key, owner_uids};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
     ReplicaSet(Key),
+    Job(Key),
     Pod(Key),
     /// An object's owners, and its own deletion.
     Collect(GroupResource, Key),
@@ -102,14 +103,20 @@ impl WorkQueue {
             ("apps", "replicasets") if !change.deleted => {
                 self.soon(Work::ReplicaSet(change.key.clone()));
             }
+            ("batch", "jobs") if !change.deleted => {
+                self.soon(Work::Job(change.key.clone()));
+            }
             ("", "pods") => {
                 self.soon(Work::Pod(change.key.clone()));
                 for side in [change.before.as_ref(), Some(object)].into_iter().flatten() {
                     let owners = side["metadata"]["ownerReferences"].as_array();
                     for owner in owners.into_iter().flatten() {
-                        if owner["kind"] == "ReplicaSet" {
-                            let name = owner["name"].as_str().unwrap_or_default();
-                            self.soon(Work::ReplicaSet(Key::new(&change.key.namespace, name)));
+                        let name = owner["name"].as_str().unwrap_or_default();
+                        let key = Key::new(&change.key.namespace, name);
+                        match owner["kind"].as_str() {
+                            Some("ReplicaSet") => self.soon(Work::ReplicaSet(key)),
+                            Some("Job") => self.soon(Work::Job(key)),
+                            _ => {}
                         }
                     }
                 }

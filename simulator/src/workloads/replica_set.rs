@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 use super::queue::Work;
-use super::{condition, controller_of, is_ready, pods, ranking, time, until};
+use super::{condition, controller_of, is_active, is_ready, pods, ranking, template, time, until};
 use crate::api::{Payload, Subresource, Verb, route::Target};
 use crate::clock::rfc3339;
 use crate::kinds::GroupResource;
@@ -38,11 +38,6 @@ pub(super) fn sync(state: &mut State, key: &Key) {
     if failure.is_some() {
         state.work.later(Work::ReplicaSet(key.clone()), RETRY);
     }
-}
-
-fn is_active(pod: &Value) -> bool {
-    !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
-        && pod["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// The live pods that the set controls, in name order.
@@ -96,7 +91,7 @@ fn claim(state: &mut State, set: &Value, key: &Key, selector: &LabelSelector) {
                     *owners = json!([]);
                 }
                 if let Some(owners) = owners.as_array_mut() {
-                    owners.push(owner_reference(set));
+                    owners.push(template::owner_reference(set));
                 }
                 changes.push(adopted);
             }
@@ -109,17 +104,6 @@ fn claim(state: &mut State, set: &Value, key: &Key, selector: &LabelSelector) {
     }
 }
 
-fn owner_reference(set: &Value) -> Value {
-    json!({
-        "apiVersion": "apps/v1",
-        "kind": "ReplicaSet",
-        "name": set["metadata"]["name"],
-        "uid": set["metadata"]["uid"],
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
-}
-
 /// Creates what is missing or deletes what is too much; returns the first refusal.
 fn scale(
     state: &mut State,
@@ -129,7 +113,7 @@ fn scale(
     wanted: usize,
 ) -> Option<(&'static str, StatusError)> {
     if owned.len() < wanted {
-        let pod = pod_from_template(set);
+        let pod = template::pod(set);
         for _ in 0..(wanted - owned.len()).min(BURST_MAX) {
             let target = Target {
                 resource: &pods(),
@@ -157,25 +141,6 @@ fn scale(
         }
     }
     None
-}
-
-fn pod_from_template(set: &Value) -> Value {
-    let template = &set["spec"]["template"];
-    let name = set["metadata"]["name"].as_str().unwrap_or_default();
-    let mut metadata = Map::new();
-    for field in ["labels", "annotations", "finalizers"] {
-        if let Some(value) = template["metadata"].get(field) {
-            metadata.insert(field.to_owned(), value.clone());
-        }
-    }
-    metadata.insert("generateName".into(), format!("{name}-").into());
-    metadata.insert("ownerReferences".into(), json!([owner_reference(set)]));
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata,
-        "spec": template["spec"],
-    })
 }
 
 /// Since when a pod is available, if it is or will be by waiting alone.

@@ -1,5 +1,5 @@
 //! The promises, watched from outside: an onlooker that reads only API objects and knows nothing of
-//! how they came about (spec "Invariants", I1, I2, I6, I7, I8, I16).
+//! how they came about (spec "Invariants", I1, I2, I5, I6, I7, I8, I14, I16).
 //!
 //! It is shown every change in the order of the cluster's versions: on the simulator after every
 //! write, on a real control plane from the watches of all kinds.
@@ -8,6 +8,7 @@ mod availability;
 mod direction;
 mod identity;
 mod routes;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,14 +32,25 @@ impl fmt::Display for Breach {
     }
 }
 
+/// Whose write a change came of. What a user decides by himself breaks no promise about verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// A user of the Rollout.
+    User,
+    /// The controller, or somebody else.
+    Unknown,
+}
+
 /// The promises that are watched: their numbers, and what they say in short.
-pub const PROMISES: [(&str, &str); 7] = [
+pub const PROMISES: [(&str, &str); 9] = [
     ("I1", "no scaling leaves too few pods"),
     ("I2", "no Service selects a version without pods"),
     ("I3", "no version is emptied while selected"),
+    ("I5", "no analysis step is passed without its verdict"),
     ("I6", "an abort leads back to stable"),
     ("I7", "an aborted version gains no pods"),
     ("I8", "nothing goes back and forth"),
+    ("I14", "no two analyses for the same at a time"),
     ("I16", "stable changes by promotion only"),
 ];
 
@@ -52,13 +64,13 @@ pub struct Onlooker {
 
 impl Onlooker {
     /// Looks at a change; in the order of the cluster's versions.
-    pub fn look(&mut self, seen: &Seen) {
+    pub fn look(&mut self, seen: &Seen, writer: Writer) {
         if seen.object["kind"] == "Event" {
             return;
         }
         self.changes += 1;
         let before = self.mirror.take(seen);
-        self.watchman.look(&self.mirror, before.as_ref(), seen);
+        self.watchman.look(&self.mirror, before.as_ref(), seen, writer);
     }
 
     /// Looks at the cluster when all has come to rest.
@@ -81,6 +93,7 @@ impl Onlooker {
 #[derive(Debug, Default)]
 pub(super) struct Watchman {
     directions: direction::Directions,
+    verdicts: verdicts::Verdicts,
     exempt: BTreeMap<String, String>,
     breaches: Vec<Breach>,
 }
@@ -92,7 +105,13 @@ impl Watchman {
     }
 
     /// Looks at a change: `mirror` shows the cluster after it, `before` the object before it.
-    pub(super) fn look(&mut self, mirror: &Mirror, before: Option<&Value>, seen: &Seen) {
+    pub(super) fn look(
+        &mut self,
+        mirror: &Mirror,
+        before: Option<&Value>,
+        seen: &Seen,
+        writer: Writer,
+    ) {
         let mut found = Vec::new();
         match seen.object["kind"].as_str() {
             Some("ReplicaSet") => {
@@ -108,8 +127,10 @@ impl Watchman {
             }
             Some("Rollout") if !seen.deleted => {
                 found.extend(identity::stable(mirror, before, &seen.object));
+                found.extend(self.verdicts.heeded(before, &seen.object, writer));
                 self.directions.rollout_changed(before, &seen.object);
             }
+            Some("AnalysisRun") => found.extend(self.verdicts.one_lives(seen)),
             _ => {}
         }
         self.add(found);

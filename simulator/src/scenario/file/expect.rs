@@ -1,0 +1,99 @@
+//! What must hold.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Span;
+
+/// What must hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Expect {
+    /// How long it may take to come about.
+    #[serde(default)]
+    pub within: Option<Span>,
+    /// The Rollout that the following is about.
+    #[serde(default)]
+    pub rollout: Option<String>,
+    /// A part of its status; `null` means absent, a string that begins with `~` is a regex.
+    #[serde(default)]
+    pub status: Option<Value>,
+    /// A part of its annotations.
+    #[serde(default)]
+    pub annotations: Option<Value>,
+    /// Its conditions: type to `Status Reason`, or `Status Reason: message`, or `absent`.
+    #[serde(default)]
+    pub conditions: BTreeMap<String, String>,
+    /// Pods asked for by revision.
+    #[serde(default)]
+    pub replicas: BTreeMap<String, i64>,
+    /// Pods available by revision.
+    #[serde(default)]
+    pub available: BTreeMap<String, i64>,
+    /// How many ReplicaSets it has.
+    #[serde(default)]
+    pub replica_sets: Option<usize>,
+    /// Service to the revision that it selects; 0 for one that selects by no hash.
+    #[serde(default)]
+    pub services: BTreeMap<String, i64>,
+    /// Reasons of events about it that have been told, with the number of times. Without a `rollout`
+    /// they are about the `run`.
+    #[serde(default)]
+    pub events: BTreeMap<String, usize>,
+    /// The AnalysisRun that the following is about, by its name; or by Rollout, revision and what it
+    /// is for: `web#2/background`, `web#2/step-1` (the step with index 1), `web#2/pre`, `web#2/post`.
+    /// Of several for the same the first is meant; the later ones are named as they are called:
+    /// `web#2/step-1.1`, `web#2/step-1.2`.
+    #[serde(default)]
+    pub run: Option<String>,
+    /// Its phase.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// A part of it, as in `status`.
+    #[serde(default)]
+    pub is: Option<Value>,
+    /// It does not exist.
+    #[serde(default)]
+    pub absent: bool,
+    /// How many Jobs it has, by metric.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, usize>,
+    /// How many AnalysisRuns exist: of a Rollout (`web`), of a revision (`web#2`), for one purpose
+    /// (`web#2/step-1`).
+    #[serde(default)]
+    pub runs: BTreeMap<String, usize>,
+    /// A part of any other object.
+    #[serde(default)]
+    pub object: Option<ExpectObject>,
+    /// Whether all pods that existed at the last `remember-pods` exist still.
+    #[serde(default)]
+    pub same_pods: Option<bool>,
+}
+
+/// A part of an object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ExpectObject {
+    /// Its kind.
+    pub kind: String,
+    /// Its name, as in [`Delete`](super::Delete).
+    pub name: String,
+    /// The part.
+    #[serde(default)]
+    pub is: Option<Value>,
+    /// It does not exist.
+    #[serde(default)]
+    pub absent: bool,
+}
+
+/// What must hold for a while.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Stays {
+    /// How long.
+    pub r#for: Span,
+    /// What.
+    pub expect: Expect,
+}

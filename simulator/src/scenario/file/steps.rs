@@ -1,0 +1,118 @@
+//! What a step does to the cluster.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ControllerOptions;
+
+/// A merge patch by a client.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PatchStep {
+    /// The object's kind.
+    pub kind: String,
+    /// Its name, as in [`Delete`].
+    pub name: String,
+    /// The subresource, if not the object itself.
+    #[serde(default)]
+    pub subresource: Option<String>,
+    /// The patch.
+    pub merge: Value,
+}
+
+/// An object to be deleted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delete {
+    /// Its kind.
+    pub kind: String,
+    /// Its name. A ReplicaSet may be named by Rollout and revision (`web#2`), an AnalysisRun by
+    /// these and what it is for (`web#2/step-1`, see [`Expect::run`](super::Expect::run)), a Job by
+    /// its run, metric and number (`web#2/step-1/smoke.1`).
+    pub name: String,
+    /// What becomes of the objects that it owns.
+    #[serde(default)]
+    pub cascade: Cascade,
+}
+
+/// As `kubectl delete --cascade` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cascade {
+    /// They are deleted afterwards.
+    #[default]
+    Background,
+    /// They are deleted before.
+    Foreground,
+    /// They stay, without an owner.
+    Orphan,
+}
+
+/// Another image.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetImage {
+    /// The Rollout.
+    pub rollout: String,
+    /// The image.
+    pub image: String,
+}
+
+/// Another number of replicas.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// The Rollout.
+    pub rollout: String,
+    /// The number.
+    pub replicas: i64,
+}
+
+/// Pods that change their behaviour.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PodsStep {
+    /// The Rollout.
+    pub rollout: String,
+    /// The revision.
+    pub revision: i64,
+    /// `ready`, `never-ready`, `crash` or `image-missing`.
+    pub are: String,
+    /// Only so many of them.
+    #[serde(default)]
+    pub count: Option<usize>,
+}
+
+/// What happens to the controller.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControllerStep {
+    /// It ends as it does on SIGTERM.
+    Stop,
+    /// It starts.
+    Start,
+    /// It dies and starts again.
+    Restart,
+    /// It dies and starts again with these options.
+    Upgrade(ControllerOptions),
+}
+
+/// A request that is refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Refuse {
+    /// `create`, `patch`, `delete` or `update`; `get` or `list` for a read.
+    pub verb: String,
+    /// The resource: `replicasets`.
+    pub resource: String,
+    /// The HTTP status.
+    pub code: u16,
+    /// The reason.
+    #[serde(default)]
+    pub reason: String,
+    /// The message.
+    pub message: String,
+    /// How often; for ever where it is not given.
+    #[serde(default)]
+    pub times: Option<usize>,
+}

@@ -1,0 +1,253 @@
+//! The user of a scenario: what he applies, patches, deletes and restores.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::request::Request;
+use serde_json::{Value, json};
+use sluice_crd::rollout::Rollout;
+use sluice_crd::verbs::ClientPatch;
+
+use super::backend::Backend;
+use super::file::{Cascade, Recorded, SetImage, read_yaml};
+use super::resources::{is_cluster_wide, path, plural_of};
+
+/// What stands in texts for the address of the metrics.
+const METRICS: &str = "${METRICS}";
+
+/// The user, with his connection to the cluster.
+pub(super) struct User<'a> {
+    backend: &'a dyn Backend,
+    metrics_address: String,
+    /// The versions that his writes have made.
+    written: BTreeSet<String>,
+}
+
+impl<'a> User<'a> {
+    pub(super) fn of(backend: &'a dyn Backend) -> Self {
+        let metrics_address = backend.environment().metrics_address;
+        Self { backend, metrics_address, written: BTreeSet::new() }
+    }
+
+    /// Restores recorded objects; how many ReplicaSets are among them.
+    pub(super) async fn restore(
+        &mut self,
+        all: &[Recorded],
+        folder: &Path,
+    ) -> Result<usize, String> {
+        let mut uids: BTreeMap<String, Value> = BTreeMap::new();
+        let mut sets = 0;
+        for recorded in all {
+            let value = read_yaml(&folder.join(&recorded.file)).map_err(|e| e.to_string())?;
+            let objects = match value["items"].as_array() {
+                Some(items) => items.clone(),
+                None => vec![value],
+            };
+            for object in objects {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                let kind = object["kind"].as_str().unwrap_or_default();
+                let named = |names: &[String], text: &str| {
+                    names.is_empty() || names.iter().any(|n| text.starts_with(n.as_str()))
+                };
+                if named(&recorded.names, name) && named(&recorded.kinds, kind) {
+                    sets += usize::from(kind == "ReplicaSet");
+                    self.restore_one(object, &mut uids).await?;
+                }
+            }
+        }
+        Ok(sets)
+    }
+
+    /// Uids and versions are the API server's to give; what refers to them follows.
+    async fn restore_one(
+        &mut self,
+        mut object: Value,
+        uids: &mut BTreeMap<String, Value>,
+    ) -> Result<(), String> {
+        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+        let old_uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let generation = object["metadata"]["generation"].as_i64();
+        let mut status = object["status"].take();
+        if let Value::Object(fields) = &mut object {
+            fields.remove("status");
+        }
+        if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+            for field in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
+                metadata.remove(field);
+            }
+            let owners = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut);
+            for owner in owners.into_iter().flatten() {
+                let uid = owner["uid"].as_str().unwrap_or_default();
+                if let Some(new) = uids.get(uid) {
+                    owner["uid"] = new.clone();
+                }
+            }
+        }
+        // An address is one cluster's.
+        if let Some(Value::Object(spec)) = object.get_mut("spec").filter(|_| kind == "Service") {
+            spec.remove("clusterIP");
+            spec.remove("clusterIPs");
+        }
+        object["metadata"]["namespace"] = Value::from(self.backend.namespace());
+        let body = object.to_string().into_bytes();
+        let request = self.resource(&kind)?.create(&PostParams::default(), body);
+        let created = self.send(request).await?;
+        uids.insert(old_uid, created["metadata"]["uid"].clone());
+        if kind == "Rollout" && status.is_object() {
+            // A status that spoke of the spec as it was still does.
+            let observed = status["observedGeneration"].as_str().and_then(|n| n.parse().ok());
+            if observed.is_some() && observed == generation {
+                status["observedGeneration"] =
+                    Value::from(created["metadata"]["generation"].to_string());
+            }
+            let name = created["metadata"]["name"].as_str().unwrap_or_default();
+            self.patch(&kind, name, Some("status"), &json!({"status": status})).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn verb(
+        &mut self,
+        name: &str,
+        patches: impl Fn(&Rollout) -> Result<Vec<ClientPatch>, String>,
+    ) -> Result<(), String> {
+        let rollout = self.get("Rollout", name).await?;
+        let rollout = serde_json::from_value(rollout).map_err(|e| e.to_string())?;
+        for patch in patches(&rollout)? {
+            self.patch("Rollout", name, patch.subresource, &patch.merge).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn set_image(&mut self, set: &SetImage) -> Result<(), String> {
+        let rollout = self.get("Rollout", &set.rollout).await?;
+        let mut containers = rollout["spec"]["template"]["spec"]["containers"].clone();
+        containers[0]["image"] = Value::from(set.image.as_str());
+        let merge = json!({"spec": {"template": {"spec": {"containers": containers}}}});
+        self.patch("Rollout", &set.rollout, None, &merge).await
+    }
+
+    pub(super) async fn apply(&mut self, object: &Value) -> Result<(), String> {
+        let mut object = self.filled(object);
+        let text = |pointer: &str| {
+            object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let (kind, name) = (text("/kind"), text("/metadata/name"));
+        if !is_cluster_wide(&kind) {
+            object["metadata"]["namespace"] = Value::from(self.backend.namespace());
+        }
+        match self.get(&kind, &name).await {
+            Ok(_) => self.patch(&kind, &name, None, &object).await,
+            Err(_) => {
+                let body = object.to_string().into_bytes();
+                let request = self.resource(&kind)?.create(&PostParams::default(), body);
+                self.write(request).await.map(drop)
+            }
+        }
+    }
+
+    pub(super) async fn patch(
+        &mut self,
+        kind: &str,
+        name: &str,
+        subresource: Option<&str>,
+        merge: &Value,
+    ) -> Result<(), String> {
+        let params =
+            PatchParams { field_manager: Some("scenario".to_owned()), ..Default::default() };
+        let merge = self.filled(merge);
+        let resource = self.resource(kind)?;
+        let request = match subresource {
+            Some(part) => resource.patch_subresource(part, name, &params, &Patch::Merge(&merge)),
+            None => resource.patch(name, &params, &Patch::Merge(&merge)),
+        };
+        self.write(request).await.map(drop)
+    }
+
+    pub(super) async fn delete(
+        &mut self,
+        kind: &str,
+        name: &str,
+        cascade: Cascade,
+    ) -> Result<(), String> {
+        let params = match cascade {
+            Cascade::Background => DeleteParams::background(),
+            Cascade::Foreground => DeleteParams::foreground(),
+            Cascade::Orphan => DeleteParams::orphan(),
+        };
+        let request = self.resource(kind)?.delete(name, &params);
+        self.send(request).await.map(drop)
+    }
+
+    async fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
+        self.send(self.resource(kind)?.get(name, &Default::default())).await
+    }
+
+    /// Sends a write, and remembers the version that came of it.
+    async fn write(
+        &mut self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Value, String> {
+        let written = self.send(request).await?;
+        if let Some(version) = written["metadata"]["resourceVersion"].as_str() {
+            self.written.insert(version.to_owned());
+        }
+        Ok(written)
+    }
+
+    /// Whether this state of an object came of a write of his.
+    pub(super) fn has_written(&self, object: &Value) -> bool {
+        let version = object["metadata"]["resourceVersion"].as_str();
+        version.is_some_and(|version| self.written.contains(version))
+    }
+
+    fn filled(&self, value: &Value) -> Value {
+        filled(value, &self.metrics_address)
+    }
+
+    fn resource(&self, kind: &str) -> Result<Request, String> {
+        plural_of(kind).ok_or_else(|| format!("scenarios know no kind {kind}"))?;
+        Ok(Request::new(path(kind, &self.backend.namespace())))
+    }
+
+    async fn send(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Value, String> {
+        let request = request.map_err(|e| e.to_string())?;
+        self.backend.client().request(request).await.map_err(|e| match e {
+            kube::Error::Api(status) => format!("{} ({})", status.message, status.reason),
+            other => other.to_string(),
+        })
+    }
+}
+
+/// The value with the address of the metrics in its texts.
+pub(super) fn filled(value: &Value, address: &str) -> Value {
+    match value {
+        Value::String(text) => Value::from(text.replace(METRICS, address)),
+        Value::Array(items) => items.iter().map(|item| filled(item, address)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            Value::Object(
+                fields.map(|(key, value)| (key.clone(), filled(value, address))).collect(),
+            )
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_filled_in_everywhere() {
+        let value =
+            json!({"a": [{"address": "${METRICS}"}, 1], "url": "${METRICS}/check?x=${METRICS}"});
+        let expected =
+            json!({"a": [{"address": "http://m"}, 1], "url": "http://m/check?x=http://m"});
+        assert_eq!(filled(&value, "http://m"), expected);
+    }
+}
