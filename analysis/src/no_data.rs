@@ -96,7 +96,7 @@ pub(crate) fn is_no_data(value: &Value) -> bool {
         }),
         Value::Map(map) => map.entries().is_empty(),
         Value::Text(text) => text.is_empty(),
-        Value::Bool(_) | Value::Int(_) => false,
+        Value::Bool(_) | Value::Int(_) | Value::Time(_) | Value::Duration(_) | Value::Zone => false,
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Ongoing {
     pub resume_at: DateTime<Utc>,
     /// What is needed to find it again, such as the name of a Job; as in [`Sample::metadata`].
     pub metadata: BTreeMap<String, String>,
+    /// What keeps it from going on, and is tried again then; empty if nothing does.
+    pub trouble: String,
 }
 
 impl fmt::Debug for Ongoing {
@@ -91,7 +93,11 @@ mod tests {
             text: "canary-text".to_owned(),
             metadata: metadata.clone(),
         };
-        let ongoing = Ongoing { resume_at: DateTime::UNIX_EPOCH, metadata };
+        let ongoing = Ongoing {
+            resume_at: DateTime::UNIX_EPOCH,
+            metadata,
+            trouble: "canary-trouble".to_owned(),
+        };
         let readings =
             [Reading::Sample(sample), Reading::Verdict(verdict), Reading::Ongoing(ongoing)];
         let shown = format!("{readings:?}");

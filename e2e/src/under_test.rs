@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sluice_crd::identity::IdentityScheme;
 use sluice_operator::Policy;
+use sluice_operator::analysis::Measuring;
 use sluice_operator::clock::Clock;
 use sluice_operator::config::Config;
 use sluice_operator::leader::{Terms, lease_name};
@@ -13,6 +14,7 @@ use sluice_operator::metrics::Metrics;
 use sluice_operator::queue::Order;
 use sluice_operator::runtime::Runtime;
 use sluice_planner::{Settings, plan};
+use sluice_providers::http;
 use sluice_simulator::scenario::{
     ControllerOptions, ControllerUnderTest, Environment, Running, Start,
 };
@@ -44,12 +46,18 @@ impl ControllerUnderTest for Sluice {
         options: &ControllerOptions,
     ) -> Result<Start, String> {
         let config = config(&environment, options)?;
+        let measuring = measuring(&environment)?;
         let policy = Arc::clone(&self.policy);
-        Ok(Box::new(move || start(environment, config, policy)))
+        Ok(Box::new(move || start(environment, config, measuring, policy)))
     }
 }
 
-fn start(environment: Environment, config: Config, policy: Policy) -> Running {
+fn start(
+    environment: Environment,
+    config: Config,
+    measuring: Measuring,
+    policy: Policy,
+) -> Running {
     let (stop, stopped) = watch::channel(false);
     let now = environment.now;
     let task = tokio::spawn(async move {
@@ -60,6 +68,7 @@ fn start(environment: Environment, config: Config, policy: Policy) -> Running {
             client: environment.client,
             clock: Clock::new(move || now()),
             policy,
+            measuring,
             metrics,
             questions,
         };
@@ -68,6 +77,17 @@ fn start(environment: Environment, config: Config, policy: Policy) -> Running {
     Running::new(task, move || {
         stop.send_replace(true);
     })
+}
+
+/// The way out that the scenario gives; else the one that the controller is shipped with.
+fn measuring(environment: &Environment) -> Result<Measuring, String> {
+    let variables = environment.variables.clone();
+    let http = match &environment.http {
+        Some(http) => http.clone(),
+        None => http::client(&http::Settings::default(), Arc::new(http::SystemResolver))
+            .map_err(|e| e.to_string())?,
+    };
+    Ok(Measuring::over(http, variables, environment.namespace.clone()))
 }
 
 fn config(environment: &Environment, options: &ControllerOptions) -> Result<Config, String> {
@@ -89,6 +109,10 @@ fn config(environment: &Environment, options: &ControllerOptions) -> Result<Conf
                 settings.identity = IdentityScheme::of_another_build("other");
             }
             "other-template-digests" => {}
+            "fail-fast" => settings.fail_fast = flag()?,
+            // Only where its Role is not that of one namespace.
+            "cluster-wide" if flag()? => config.namespace = None,
+            "cluster-wide" => {}
             "lease" if flag()? => config.lease = Some(terms(environment)),
             "lease" => {}
             other => return Err(format!("the controller has no option {other}")),

@@ -57,7 +57,10 @@ async fn main() -> ExitCode {
 
 fn log(args: &Args) {
     let client = if args.kloglevel >= 6 { "debug" } else { "warn" };
-    let filter = format!("{},kube={client},tower={client},hyper=warn", args.loglevel.directive());
+    let filter = format!(
+        "{},kube={client},tower={client},hyper=warn,aws_sigv4=off",
+        args.loglevel.directive()
+    );
     let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_ansi(std::io::stderr().is_terminal())

@@ -11,7 +11,7 @@ use crate::http::HttpError;
 #[error("{message}")]
 pub struct ProviderError {
     /// A bounded name of the kind, for metrics and tests: `connect`, `timeout`, `status`, `body`,
-    /// `secret`, `spec`, `egress`, `cluster`.
+    /// `secret`, `spec`, `egress`, `cluster`, `busy` (the API server; tried again).
     pub category: &'static str,
     /// The text.
     pub message: String,

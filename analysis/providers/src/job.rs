@@ -22,6 +22,12 @@ const UID: &str = "analysisrun.argoproj.io/uid";
 /// The Job controller makes labels of the name.
 const NAME_BYTES_MAX: usize = 63;
 
+/// The category of errors of an API server that may be well again soon.
+const BUSY: &str = "busy";
+
+/// When it is asked again.
+const RETRY: TimeDelta = TimeDelta::seconds(10);
+
 /// What the pods of a Job wait for that does not come by itself.
 const NO_IMAGE: [&str; 3] = ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"];
 
@@ -38,8 +44,11 @@ impl Provider for Job {
         let (namespace, remote) = cx.cluster.place(&cx.run);
         let id = JobId { name: name(&cx.run.uid, &metric.name, cx.number), namespace };
         let manifest = manifest(job, &metric.name, &cx.run, &id, remote);
-        cx.cluster.create_job(&id.namespace, &manifest).await?;
-        Ok(ongoing(&id, cx.now, TimeDelta::zero()))
+        match cx.cluster.create_job(&id.namespace, &manifest).await {
+            // It may be there or not: to be created is what it is asked for until it is seen.
+            Err(error) => later(error, &id, cx.now),
+            Ok(()) => Ok(ongoing(&id, cx.now, TimeDelta::zero())),
+        }
     }
 
     async fn resume(
@@ -50,15 +59,24 @@ impl Provider for Job {
     ) -> Result<Reading, ProviderError> {
         let id = job_of(cx, &metric.name, ongoing);
         let started = ongoing.started_at.map_or(cx.now, |at| at.to_chrono());
-        let Some(job) = cx.cluster.job(&id).await? else {
+        let job = match cx.cluster.job(&id).await {
+            Err(error) => return later(error, &id, cx.now),
+            Ok(job) => job,
+        };
+        let Some(job) = job else {
+            if !ongoing.message.is_empty() {
+                return self.measure(cx, metric).await;
+            }
             let text = format!("the Job {}/{} is gone: it was deleted", id.namespace, id.name);
             return Err(ProviderError::new("cluster", text));
         };
         if let Some(reading) = finished(&job, &id) {
             return Ok(reading);
         }
-        let pods = cx.cluster.pods_of(&id).await?;
-        Ok(interpret(&pods, &id, cx.now, started))
+        match cx.cluster.pods_of(&id).await {
+            Err(error) => later(error, &id, cx.now),
+            Ok(pods) => Ok(interpret(&pods, &id, cx.now, started)),
+        }
     }
 
     async fn terminate(
@@ -68,12 +86,15 @@ impl Provider for Job {
         ongoing: &Measurement,
     ) -> Result<Reading, ProviderError> {
         let id = job_of(cx, &metric.name, ongoing);
-        cx.cluster.delete_job(&id).await?;
-        Ok(terminated(metadata(&id)))
+        match cx.cluster.delete_job(&id).await {
+            Err(error) => later(error, &id, cx.now),
+            Ok(()) => Ok(terminated(metadata(&id))),
+        }
     }
 
     async fn forget(&self, cx: &Context, dropped: &Measurement) -> Result<(), ProviderError> {
-        match written(cx, dropped) {
+        // A status can be edited: nobody else's Job is deleted for it.
+        match written(cx, dropped).filter(|id| is_own(id, cx)) {
             Some(id) => cx.cluster.delete_job(&id).await,
             None => Ok(()),
         }
@@ -87,11 +108,15 @@ fn written(cx: &Context, measurement: &Measurement) -> Option<JobId> {
     Some(JobId { name, namespace: namespace.unwrap_or_else(|| cx.cluster.place(&cx.run).0) })
 }
 
+/// Whether a Job is one of this run.
+fn is_own(id: &JobId, cx: &Context) -> bool {
+    id.name.strip_prefix(&cx.run.uid).is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// The Job of a measurement that is under way. Its name follows from the run: metadata that is
 /// missing, or in which a secret was seen, is not needed.
 fn job_of(cx: &Context, metric: &str, measurement: &Measurement) -> JobId {
-    let own = |id: &JobId| id.name.starts_with(&cx.run.uid);
-    written(cx, measurement).filter(own).unwrap_or_else(|| JobId {
+    written(cx, measurement).filter(|id| is_own(id, cx)).unwrap_or_else(|| JobId {
         name: name(&cx.run.uid, metric, cx.number),
         namespace: cx.cluster.place(&cx.run).0,
     })
@@ -223,7 +248,18 @@ fn ongoing(id: &JobId, now: DateTime<Utc>, elapsed: TimeDelta) -> Reading {
     // At most the root of some millions of seconds: no precision is lost.
     #[allow(clippy::cast_possible_truncation)]
     let wait = TimeDelta::try_milliseconds(millis as i64).unwrap_or(TimeDelta::seconds(1));
-    Reading::Ongoing(Ongoing { resume_at: now + wait, metadata: metadata(id) })
+    let trouble = String::new();
+    Reading::Ongoing(Ongoing { resume_at: now + wait, metadata: metadata(id), trouble })
+}
+
+/// An API server that is busy says nothing about what is measured: it is asked again. All other
+/// errors are errors of the measurement.
+fn later(error: ProviderError, id: &JobId, now: DateTime<Utc>) -> Result<Reading, ProviderError> {
+    if error.category != BUSY {
+        return Err(error);
+    }
+    let metadata = metadata(id);
+    Ok(Reading::Ongoing(Ongoing { resume_at: now + RETRY, metadata, trouble: error.message }))
 }
 
 #[cfg(test)]

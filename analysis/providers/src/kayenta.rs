@@ -129,7 +129,11 @@ fn interpret_start(answer: &Answer, now: DateTime<Utc>) -> Result<Reading, Provi
 }
 
 fn ongoing(execution: &str, now: DateTime<Utc>) -> Reading {
-    Reading::Ongoing(Ongoing { resume_at: now + RESUME_AFTER, metadata: metadata(execution) })
+    Reading::Ongoing(Ongoing {
+        resume_at: now + RESUME_AFTER,
+        metadata: metadata(execution),
+        trouble: String::new(),
+    })
 }
 
 fn metadata(execution: &str) -> BTreeMap<String, String> {

@@ -122,8 +122,12 @@ impl Cleaner<'_> {
                     metadata: self.metadata(metadata),
                 })
             }
-            Reading::Ongoing(Ongoing { resume_at, metadata }) => {
-                Reading::Ongoing(Ongoing { resume_at, metadata: self.metadata(metadata) })
+            Reading::Ongoing(Ongoing { resume_at, metadata, trouble }) => {
+                Reading::Ongoing(Ongoing {
+                    resume_at,
+                    metadata: self.metadata(metadata),
+                    trouble: self.message(&trouble),
+                })
             }
         }
     }

@@ -1,7 +1,5 @@
 //! Prometheus: an instant query, or a range query, by its HTTP API.
 
-mod moment;
-
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -9,7 +7,7 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use prometheus_http_query::response::Data;
 use serde::Deserialize;
-use sluice_analysis::expr::Value;
+use sluice_analysis::expr::{Value, evaluate_time};
 use sluice_analysis::{Reading, Sample};
 use sluice_crd::analysis::{Metric, PrometheusMetric, PrometheusRangeQueryArgs};
 use url::Url;
@@ -124,7 +122,7 @@ fn window(
     now: DateTime<Utc>,
 ) -> Result<Vec<(&'static str, String)>, ProviderError> {
     let moment = |field: &str, expression: &str| {
-        moment::moment(expression, now)
+        evaluate_time(expression, now)
             .map_err(|error| ProviderError::spec(format!("prometheus.rangeQuery.{field}: {error}")))
     };
     let field = "prometheus.rangeQuery.step";

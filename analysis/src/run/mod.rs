@@ -17,7 +17,7 @@ pub use compile::{
 };
 pub use news::News;
 pub use plan::{Measure, RunPlan, RunSnapshot, RunUrgency, What, plan};
-pub use taken::{Occasion, Taken};
+pub use taken::{CLAUSE_KEY, CONDITION_KEY, DECIDED_KEY, Occasion, Taken};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use sluice_crd::analysis::{AnalysisPhase, AnalysisRunStatus, Metric};
 
 use super::assess::is_completed;
 use super::compile::CompiledRun;
+use crate::expr::condition_warnings;
 
 /// One thing that has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,7 @@ fn oddities(metric: &Metric) -> Vec<String> {
         .into_iter()
         .map(|warning| warning.detail)
         .collect();
+    out.extend(condition_warnings(metric).iter().map(ToString::to_string));
     let provider = &metric.provider;
     let insecure = provider.prometheus.as_ref().is_some_and(|p| p.insecure)
         || provider.web.as_ref().is_some_and(|w| w.insecure);

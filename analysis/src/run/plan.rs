@@ -383,11 +383,14 @@ fn next(
             // Nobody is measuring it: whoever began it is gone. It is taken anew in its place.
             return (!terminating).then_some((DateTime::<Utc>::MIN_UTC, What::Begin));
         }
-        return Some(if terminating {
+        let resume = ongoing.resume_at.map_or(DateTime::<Utc>::MIN_UTC, Time::to_chrono);
+        return Some(if !terminating {
+            (resume, What::Resume(ongoing.clone()))
+        } else if ongoing.message.is_empty() {
             (DateTime::<Utc>::MIN_UTC, What::Terminate(ongoing.clone()))
         } else {
-            let due = ongoing.resume_at.map_or(DateTime::<Utc>::MIN_UTC, Time::to_chrono);
-            (due, What::Resume(ongoing.clone()))
+            // Something keeps it from going on, and most likely from ending.
+            (resume, What::Terminate(ongoing.clone()))
         });
     }
     if terminating {

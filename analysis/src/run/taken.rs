@@ -7,10 +7,20 @@ use sluice_crd::analysis::{AnalysisPhase, Measurement, Metric};
 use sluice_crd::time::Time;
 
 use super::compile::{CompiledMetric, Conditions};
-use crate::expr::{Condition, Judgement, Limits, judge};
+use crate::expr::{Condition, Judged, Judgement, Limits, Which, judge_explained};
 use crate::no_data::is_no_data;
 use crate::reading::{Reading, Sample};
 use crate::secret::Redactor;
+
+/// Metadata of a measurement: the condition that decided, behind the name of its field; both, where
+/// neither was met.
+pub const CONDITION_KEY: &str = "condition";
+
+/// Metadata of a measurement: the clause that decided, where that is not the whole condition.
+pub const CLAUSE_KEY: &str = "clause";
+
+/// Metadata of a measurement: what was the case, such as `0.93 < 0.95`.
+pub const DECIDED_KEY: &str = "decided";
 
 /// The longest text of one entry of a measurement's metadata, in bytes.
 const METADATA_BYTES_MAX: usize = 1024;
@@ -80,6 +90,7 @@ impl Taken {
                 let least = occasion.ended + RESUME_LEAST;
                 measurement.resume_at = Some(Time::new(ongoing.resume_at.max(least)));
                 measurement.metadata.extend(ongoing.metadata);
+                measurement.message = ongoing.trouble;
             }
             Err(message) => {
                 measurement.phase = AnalysisPhase::Error;
@@ -116,8 +127,16 @@ fn judged(occasion: &Occasion<'_>, sample: Sample, measurement: &mut Measurement
             return;
         }
     };
+    let context = Limits::default().at(occasion.ended);
     let (success, failure) = (success.as_deref(), failure.as_deref());
-    match judge(&sample.value, success, failure, Limits::default()) {
+    let judged = judge_explained(&sample.value, success, failure, context, occasion.redactor);
+    let source = |which| match which {
+        Which::Success => success,
+        Which::Failure => failure,
+    };
+    let evidence = evidence(&judged, |which| source(which).map_or("", Condition::source));
+    measurement.metadata.extend(evidence.into_iter().map(|(key, text)| (key, clear(&text))));
+    match judged.outcome {
         Ok(judgement) => {
             measurement.phase = match judgement {
                 Judgement::Successful => AnalysisPhase::Successful,
@@ -130,6 +149,30 @@ fn judged(occasion: &Occasion<'_>, sample: Sample, measurement: &mut Measurement
             measurement.message = clear(&error.to_string());
         }
     }
+}
+
+/// What a judgement rests on, as metadata: the conditions, the clauses of them that decided where
+/// those are not the whole, and what was the case.
+fn evidence<'a>(judged: &Judged, source: impl Fn(Which) -> &'a str) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let mut add = |key: &str, text: String| {
+        let joined: &mut String = out.entry(key.to_owned()).or_default();
+        if !joined.is_empty() {
+            joined.push_str("; ");
+        }
+        joined.push_str(&text);
+    };
+    for (which, explanation) in &judged.decided {
+        let source = source(*which);
+        add(CONDITION_KEY, format!("{}: {source}", which.field()));
+        if explanation.clause != source {
+            add(CLAUSE_KEY, explanation.clause.clone());
+        }
+        if !explanation.evidence.is_empty() {
+            add(DECIDED_KEY, explanation.evidence.clone());
+        }
+    }
+    out
 }
 
 type Pair = (Option<std::sync::Arc<Condition>>, Option<std::sync::Arc<Condition>>);

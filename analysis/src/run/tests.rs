@@ -135,6 +135,7 @@ impl Run {
             Brings::Ongoing => Ok(Reading::Ongoing(Ongoing {
                 resume_at: self.now + TimeDelta::seconds(5),
                 metadata: BTreeMap::from([("job-name".to_owned(), format!("job-{at}"))]),
+                trouble: String::new(),
             })),
             Ended(phase) => Ok(verdict(phase)),
         };

@@ -94,7 +94,9 @@ fn error(what: &str, namespace: &str, name: &str, failure: &Failure) -> Provider
         _ => "",
     };
     let message = format!("cannot {what} {namespace}/{name}: {failure}{help}");
-    ProviderError::new("cluster", message)
+    let soon =
+        matches!(failure, Failure::Unanswered(_) | Failure::Conflict(_) | Failure::NotLeader);
+    ProviderError::new(if soon { "busy" } else { "cluster" }, message)
 }
 
 #[derive(Deserialize)]

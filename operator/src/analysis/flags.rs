@@ -27,7 +27,7 @@ pub struct AnalysisFlags {
     pub analysis_threads: NonZeroUsize,
     /// Refuses measurements at private and loopback addresses, but for those allowed. Link-local
     /// addresses and the metadata services of clouds are always refused.
-    #[arg(long = "analysis-deny-private-networks", num_args = 0..=1,
+    #[arg(long = "analysis-deny-private", num_args = 0..=1,
           default_missing_value = "true", default_value_t = false, action = ArgAction::Set)]
     pub deny_private: bool,
     /// A network (10.96.0.0/12), an address or a name (prometheus.monitoring.svc, *.example.com)

@@ -49,6 +49,15 @@ pub struct JobsElsewhere {
     pub namespace: Option<String>,
 }
 
+impl Measuring {
+    /// Over one way to all servers, with Jobs beside their runs. `home` is the controller's
+    /// namespace.
+    pub fn over(http: HttpClient, environment: Environment, home: String) -> Self {
+        let (own_http, environment) = (http.clone(), Arc::new(environment));
+        Self { http, own_http, environment, home, jobs: JobsElsewhere::default() }
+    }
+}
+
 impl std::fmt::Debug for Measuring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Measuring").field("home", &self.home).finish_non_exhaustive()

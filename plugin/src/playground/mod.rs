@@ -12,6 +12,7 @@ pub mod sample;
 mod stage;
 mod story;
 pub mod summary;
+mod traffic;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ use super::Problem;
 use super::gauge::Gauge;
 use super::sample::{self, BAD, CRDS, NAMESPACE};
 use super::summary::Facts;
+use super::traffic;
 use crate::session::Session;
 
 /// The operator and the person, as the audit log names them.
@@ -100,6 +101,7 @@ impl Stage {
             client: cluster.client(OPERATOR),
             clock: OperatorClock::new(move || clock.now()),
             policy: setting.policy,
+            measuring: traffic::measuring(),
             metrics,
             questions,
         };

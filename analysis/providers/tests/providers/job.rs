@@ -105,3 +105,48 @@ async fn a_refused_job_is_an_error() {
     let error = measure(&cx, &job()).await.outcome.unwrap_err();
     assert_eq!((error.category, error.message.as_str()), ("cluster", "there is such a Job"));
 }
+
+/// A measurement is not lost, and no second Job made, because the API server is away for a while.
+#[tokio::test]
+async fn a_busy_api_server_is_asked_again() {
+    let (mut cx, _, jobs) = Stage::default().shared();
+    let metric = job();
+    let provider = provider_of(&metric.provider).unwrap();
+    let busy = |is: bool| *jobs.busy.lock().unwrap() = is;
+    busy(true);
+    let waiting = ongoing(measure(&cx, &metric).await);
+    assert_eq!(waiting.trouble, "the API server did not answer");
+    assert_eq!((waiting.resume_at - now()).num_seconds(), 10);
+    let mut measurement = under_way(&waiting);
+    measurement.message = waiting.trouble;
+
+    cx.now = waiting.resume_at;
+    let waiting = ongoing(resume(provider, &cx, &metric, &measurement).await);
+    assert_eq!((waiting.resume_at - cx.now).num_seconds(), 10);
+    busy(false);
+    let created = ongoing(resume(provider, &cx, &metric, &measurement).await);
+    assert_eq!((created.trouble.as_str(), jobs.jobs.lock().unwrap().len()), ("", 1));
+
+    busy(true);
+    let ending = terminate(provider, &cx, &metric, &under_way(&created)).await;
+    assert_eq!(ongoing(ending).trouble, "the API server did not answer");
+    busy(false);
+    let ended = terminate(provider, &cx, &metric, &under_way(&created)).await;
+    assert_eq!(verdict(ended).message, "Metric Terminated");
+    assert!(jobs.jobs.lock().unwrap().is_empty());
+}
+
+/// A status can be edited by whoever may edit the run.
+#[tokio::test]
+async fn nobody_elses_job_is_deleted() {
+    let (cx, _, jobs) = Stage::default().shared();
+    let metric = job();
+    let provider = provider_of(&metric.provider).unwrap();
+    let mut measurement = under_way(&ongoing(measure(&cx, &metric).await));
+    measurement.metadata.insert("job-name".to_owned(), "backup".to_owned());
+    let key = ("shop".to_owned(), "backup".to_owned());
+    jobs.jobs.lock().unwrap().insert(key.clone(), json!({}));
+    forget(provider, &cx, &measurement).await.unwrap();
+    verdict(terminate(provider, &cx, &metric, &measurement).await);
+    assert_eq!(jobs.jobs.lock().unwrap().keys().collect::<Vec<_>>(), [&key]);
+}

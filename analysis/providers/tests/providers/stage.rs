@@ -63,11 +63,23 @@ pub(crate) struct Jobs {
     pub(crate) jobs: Mutex<BTreeMap<(String, String), Value>>,
     pub(crate) pods: Mutex<Vec<Value>>,
     pub(crate) place: Option<(String, bool)>,
+    /// The API server does not answer.
+    pub(crate) busy: Mutex<bool>,
+}
+
+impl Jobs {
+    fn answers(&self) -> Result<(), ProviderError> {
+        if *self.busy.lock().unwrap() {
+            return Err(ProviderError::new("busy", "the API server did not answer"));
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl Cluster for Jobs {
     async fn create_job(&self, namespace: &str, manifest: &Value) -> Result<(), ProviderError> {
+        self.answers()?;
         let name = manifest["metadata"]["name"].as_str().unwrap().to_owned();
         let mut jobs = self.jobs.lock().unwrap();
         match jobs.insert((namespace.to_owned(), name), manifest.clone()) {
@@ -77,15 +89,18 @@ impl Cluster for Jobs {
     }
 
     async fn job(&self, id: &JobId) -> Result<Option<Value>, ProviderError> {
+        self.answers()?;
         let key = (id.namespace.clone(), id.name.clone());
         Ok(self.jobs.lock().unwrap().get(&key).cloned())
     }
 
     async fn pods_of(&self, _: &JobId) -> Result<Vec<Value>, ProviderError> {
+        self.answers()?;
         Ok(self.pods.lock().unwrap().clone())
     }
 
     async fn delete_job(&self, id: &JobId) -> Result<(), ProviderError> {
+        self.answers()?;
         self.jobs.lock().unwrap().remove(&(id.namespace.clone(), id.name.clone()));
         Ok(())
     }
