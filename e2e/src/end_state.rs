@@ -80,7 +80,8 @@ fn without_instants(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Jobs of measurements are named by the uid of their run, and their pods are labelled with their own.
+/// Jobs of measurements are named by the uid of their run, their pods are labelled with their own,
+/// and messages name both.
 fn without_uids(text: &str) -> String {
     let groups = [8, 4, 4, 4, 12];
     let is_uid = |part: &str| {
@@ -88,8 +89,11 @@ fn without_uids(text: &str) -> String {
         let hex = part.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
         hex && groups.iter().all(|group| lengths.next() == Some(*group)) && lengths.next().is_none()
     };
-    let parts = text.split('.').map(|part| if is_uid(part) { "<uid>" } else { part });
-    parts.collect::<Vec<_>>().join(".")
+    let word = |word: &str| {
+        let parts = word.split('.').map(|part| if is_uid(part) { "<uid>" } else { part });
+        parts.collect::<Vec<_>>().join(".")
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Where two end states differ first, if they do.

@@ -68,9 +68,10 @@ impl<'a> User<'a> {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let old_uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let generation = object["metadata"]["generation"].as_i64();
-        let mut status = object["status"].take();
-        if let Value::Object(fields) = &mut object {
-            fields.remove("status");
+        // An AnalysisRun has its status as a part of itself, not as a subresource.
+        let mut status = Value::Null;
+        if let Some(fields) = object.as_object_mut().filter(|_| kind != "AnalysisRun") {
+            status = fields.remove("status").unwrap_or_default();
         }
         if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
             for field in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
