@@ -1,11 +1,11 @@
 //! The promises are watched by something that can be trusted to bark: a policy that is broken on
-//! purpose is caught by each check. Two wait for a planner that makes AnalysisRuns, I5 and I14: until
-//! then they are tried on sequences of objects, in `simulator/src/scenario/promises/verdicts.rs`.
+//! purpose is caught by each check.
 #![expect(clippy::unwrap_used, reason = "outside of a test function, clippy does not see a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use sluice_crd::analysis::AnalysisPhase;
 use sluice_e2e::scenarios;
 use sluice_e2e::under_test::Sluice;
 use sluice_planner::{Action, Plan, Pods, Snapshot, StatusWrite, Urgency, Wake, plan};
@@ -111,6 +111,39 @@ fn i3_emptying_what_a_service_selects_is_caught() {
         plan
     });
     assert_caught(&outcome, "I3");
+}
+
+#[test]
+fn i5_passing_an_analysis_step_without_its_verdict_is_caught() {
+    let outcome = with_policy("step-passes", |s, mut plan| {
+        let mut status = s.rollout.status.clone();
+        let run = &mut status.canary.current_step_analysis_run_status;
+        if run.as_ref().is_some_and(|run| run.status == AnalysisPhase::Running) {
+            *run = None;
+            status.current_step_index = status.current_step_index.map(|index| index + 1);
+            plan.status = Some(StatusWrite { status, urgency: Urgency::Decision });
+        }
+        plan
+    });
+    assert_caught(&outcome, "I5");
+}
+
+#[test]
+fn i14_two_runs_for_one_step_are_caught() {
+    let outcome = with_policy("step-passes", |_, mut plan| {
+        let mut twice = Vec::new();
+        for action in plan.actions {
+            if let Action::CreateAnalysisRun { name, manifest } = &action {
+                let (name, mut manifest) = (format!("{name}.1"), manifest.clone());
+                manifest["metadata"]["name"] = name.as_str().into();
+                twice.push(Action::CreateAnalysisRun { name, manifest });
+            }
+            twice.push(action);
+        }
+        plan.actions = twice;
+        plan
+    });
+    assert_caught(&outcome, "I14");
 }
 
 #[test]

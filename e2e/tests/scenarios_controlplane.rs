@@ -88,6 +88,9 @@ fn on(named: &Named, plane: Result<Arc<ControlPlane>, String>) -> Result<(), Fai
         let sluice = Sluice::default();
         Ok::<_, String>(run(&named.scenario, &named.folder, &backend, &sluice, Care::All).await)
     })?;
+    for (what, took) in &outcome.times {
+        println!("{}: {what}: {:.1} s", named.name, took.as_secs_f64());
+    }
     if outcome.is_good() { Ok(()) } else { Err(outcome.failures.join("\n").into()) }
 }
 

@@ -143,6 +143,10 @@ pub enum Step {
     /// So many writes at most since `count-writes`: in `total`, or by verb and resource, such as
     /// `patch rollouts/status`. Events and the lease are not among them.
     WritesAtMost(BTreeMap<String, usize>),
+    /// From here on time is taken.
+    StartStopwatch,
+    /// How long this took is reported; nothing is expected of it.
+    ReadStopwatch(String),
 }
 
 /// A span of time: `500ms`, `5s`, `10m`, `1h`.

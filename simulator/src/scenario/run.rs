@@ -30,6 +30,8 @@ pub struct Outcome {
     pub writes: Vec<Write>,
     /// The objects at the end.
     pub objects: Vec<Value>,
+    /// What took how long, as far as the scenario asks: figures, not expectations.
+    pub times: Vec<(String, Duration)>,
 }
 
 /// How a scenario is run.
@@ -71,6 +73,8 @@ pub async fn run(
         care,
         watching: false,
         counted_from: 0,
+        stopwatch: Instant::now(),
+        times: Vec::new(),
     };
     let mut failures = Vec::new();
     if let Err(failure) = runner.all(folder).await {
@@ -80,7 +84,8 @@ pub async fn run(
     runner.watchman.at_rest(&runner.mirror);
     failures.extend(runner.watchman.breaches().iter().map(Breach::to_string));
     failures.dedup();
-    Outcome { failures, writes: backend.writes(), objects: runner.mirror.objects() }
+    let (writes, objects) = (backend.writes(), runner.mirror.objects());
+    Outcome { failures, writes, objects, times: runner.times }
 }
 
 struct Runner<'a> {
@@ -97,6 +102,8 @@ struct Runner<'a> {
     /// Not while recorded objects are restored: what they show was another controller's doing.
     watching: bool,
     counted_from: usize,
+    stopwatch: Instant,
+    times: Vec<(String, Duration)>,
 }
 
 impl Runner<'_> {
@@ -215,6 +222,14 @@ impl Runner<'_> {
                 Ok(())
             }
             Step::WritesAtMost(limits) => self.writes_at_most(limits),
+            Step::StartStopwatch => {
+                self.stopwatch = Instant::now();
+                Ok(())
+            }
+            Step::ReadStopwatch(what) => {
+                self.times.push((what.clone(), self.stopwatch.elapsed()));
+                Ok(())
+            }
         }
     }
 

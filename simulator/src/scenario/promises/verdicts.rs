@@ -1,10 +1,5 @@
 //! I5: no analysis step is passed without the verdict of its run. I14: there is at most one live
 //! AnalysisRun for one purpose.
-//!
-//! That both bark is shown below, on sequences of objects. Once the planner makes runs,
-//! `e2e/tests/broken_policies.rs` is to show it on policies: one that raises `currentStepIndex` past
-//! an analysis step while its run goes on (I5), and one that creates a run with the next suffix while
-//! the one before lives (I14).
 
 use std::collections::BTreeMap;
 
