@@ -55,8 +55,22 @@ fn loose_definition() -> Value {
     })
 }
 
-/// A canary with a Service for each version, and no old versions kept.
+/// A template for all namespaces, which measures with a Job.
+fn cluster_template() -> Value {
+    let container = json!({"name": "test", "image": "test:1", "command": ["true"]});
+    let pod = json!({"restartPolicy": "Never", "containers": [container]});
+    let job = json!({"spec": {"backoffLimit": 0, "template": {"spec": pod}}});
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ClusterAnalysisTemplate",
+        "metadata": {"name": "smoke"},
+        "spec": {"metrics": [{"name": "test", "provider": {"job": job}}]},
+    })
+}
+
+/// A canary with a Service for each version, an analysis, and no old versions kept.
 fn canary(name: &str, image: &str) -> Value {
+    let analysis = json!({"templates": [{"templateName": "smoke", "clusterScope": true}]});
     json!({
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Rollout",
@@ -75,7 +89,7 @@ fn canary(name: &str, image: &str) -> Value {
             "strategy": {"canary": {
                 "stableService": format!("{name}-stable"),
                 "canaryService": format!("{name}-canary"),
-                "steps": [{"setWeight": 50}, {"pause": {"duration": "1s"}}],
+                "steps": [{"setWeight": 50}, {"analysis": analysis}],
             }},
         },
     })
@@ -230,7 +244,15 @@ fn lists_are_of_the_cluster(requests: &[Request]) {
     let (whole, facts): (Vec<_>, Vec<_>) = lists.partition(|list| list.namespace.is_empty());
     let mut kinds: Vec<&str> = whole.iter().map(|request| request.resource.as_str()).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["replicasets", "rollouts", "services"], "{whole:?}");
+    let all = [
+        "analysisruns",
+        "analysistemplates",
+        "clusteranalysistemplates",
+        "replicasets",
+        "rollouts",
+        "services",
+    ];
+    assert_eq!(kinds, all, "{whole:?}");
     let unpicked: Vec<_> =
         facts.iter().filter(|list| !list.uri.contains("labelSelector=")).collect();
     assert!(unpicked.is_empty(), "{unpicked:?}");
@@ -267,6 +289,7 @@ async fn all_namespaces_are_served_and_what_is_broken_stops_nobody_else() {
     for namespace in [one, other] {
         cluster.services(namespace, "web");
     }
+    cluster.apply(one, &cluster_template());
     let child = cluster.install().await;
     child.logs(&["the caches are synced"]).await.unwrap();
     for version in 1..=4 {
