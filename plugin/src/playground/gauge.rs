@@ -47,7 +47,7 @@ impl Gauge {
 }
 
 /// Whether a Service sends requests to it: it is ready, and not about to go.
-fn serves(pod: &Value) -> bool {
+pub(super) fn serves(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
     let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
     pod["metadata"]["deletionTimestamp"].is_null() && conditions.into_iter().flatten().any(is_ready)

@@ -1,5 +1,6 @@
-//! The verb `playground`: an API server and the operator in this process, and three versions of a
-//! sample: the first, a good one that goes through a canary, and one whose pods crash.
+//! The verb `playground`: an API server, the operator and what Prometheus would know in this process,
+//! and three versions of a sample: the first, a good one that passes its analysis, and one that
+//! answers with errors and goes back by itself.
 //!
 //! [`story`] lets things happen on a [`stage`] and waits for what comes of them. What is printed
 //! is computed by pure parts: [`narrate`] turns pictures into lines, [`ledger`] and [`gauge`]
@@ -12,7 +13,8 @@ pub mod sample;
 mod stage;
 mod story;
 pub mod summary;
-mod traffic;
+pub mod traffic;
+mod way_back;
 
 use std::time::Duration;
 

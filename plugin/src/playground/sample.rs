@@ -1,9 +1,8 @@
-//! The sample: a Service, a Rollout, and three versions of its image.
+//! The sample: a Service, an AnalysisTemplate, a Rollout, and three versions of its image.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_crd::rollout::{CanaryStep, Rollout};
-use sluice_simulator::Crash;
 
 use crate::view::step::describe;
 
@@ -15,26 +14,27 @@ pub const NAME: &str = "checkout";
 pub const FIRST: &str = "shop/checkout:1.0";
 /// A version that is good.
 pub const GOOD: &str = "shop/checkout:1.1";
-/// A version whose containers crash.
+/// A version that answers with errors as soon as it gets more than a third of the requests.
 pub const BAD: &str = "shop/checkout:1.2";
 
 /// What is applied, as it is shown.
 pub const YAML: &str = include_str!("sample.yaml");
 
-/// The CustomResourceDefinitions of what is applied and of what a tree may show.
-pub(super) const CRDS: [&str; 3] = [
+/// The CustomResourceDefinitions of what is applied, what is watched and what a tree may show.
+pub(super) const CRDS: [&str; 5] = [
     include_str!("../../../manifests/crds/rollout-crd.yaml"),
     include_str!("../../../manifests/crds/experiment-crd.yaml"),
     include_str!("../../../manifests/crds/analysisrun-crd.yaml"),
+    include_str!("../../../manifests/crds/analysistemplate-crd.yaml"),
+    include_str!("../../../manifests/crds/clusteranalysistemplate-crd.yaml"),
 ];
 
-/// How the bad version ends.
-pub fn crash() -> Crash {
-    let message = "cannot read /etc/checkout/rates.json: no such file".to_owned();
-    Crash { exit_code: 78, message }
+/// Which part of the requests to a version that gets this share of all is answered well.
+pub fn success(image: &str, share: f64) -> f64 {
+    if image == BAD && share > 1.0 / 3.0 { 0.826 } else { 0.999 }
 }
 
-/// The objects of the sample: the Service and the Rollout.
+/// The objects of the sample: the Service, the AnalysisTemplate and the Rollout.
 ///
 /// # Errors
 ///
@@ -71,13 +71,13 @@ mod tests {
     fn the_sample_can_be_read_and_told() {
         let objects = objects().unwrap();
         let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str()).collect();
-        assert_eq!(kinds, [Some("Service"), Some("Rollout")]);
-        let rollout: Rollout = serde_json::from_value(objects[1].clone()).unwrap();
+        assert_eq!(kinds, [Some("Service"), Some("AnalysisTemplate"), Some("Rollout")]);
+        let rollout: Rollout = serde_json::from_value(objects[2].clone()).unwrap();
         assert_eq!(
             way(&rollout),
-            "setWeight: 20 → pause: 3s → setWeight: 60 → pause until promoted → all pods"
+            "setWeight: 20 → pause: 3s → setWeight: 40 → pause: 4s → all pods"
         );
-        let first = &objects[1]["spec"]["template"]["spec"]["containers"];
+        let first = &objects[2]["spec"]["template"]["spec"]["containers"];
         assert_eq!(*first, with_image(FIRST)["spec"]["template"]["spec"]["containers"]);
     }
 }

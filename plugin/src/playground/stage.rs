@@ -12,15 +12,16 @@ use sluice_operator::metrics::Metrics;
 use sluice_operator::runtime::Runtime;
 use sluice_planner::plan;
 use sluice_simulator::scenario::{Breach, Onlooker, PROMISES, Seen, Writer};
-use sluice_simulator::{Clock, Cluster, Crash, Crd, GroupResource, Options};
+use sluice_simulator::{Clock, Cluster, Crd, GroupResource, Options};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Problem;
 use super::gauge::Gauge;
-use super::sample::{self, BAD, CRDS, NAMESPACE};
+use super::sample::{self, CRDS, NAMESPACE};
 use super::summary::Facts;
-use super::traffic;
+use super::traffic::{Success, Traffic};
+use super::way_back::WayBack;
 use crate::session::Session;
 
 /// The operator and the person, as the audit log names them.
@@ -36,8 +37,8 @@ pub struct Setting {
     pub cluster: Options,
     /// What the operator goes by.
     pub policy: Policy,
-    /// How containers of the bad version end, if they do.
-    pub crash: Option<Crash>,
+    /// How versions answer.
+    pub success: Success,
 }
 
 impl std::fmt::Debug for Setting {
@@ -57,7 +58,7 @@ impl Setting {
     /// On a cluster with this clock and chance.
     pub fn over(cluster: Options) -> Self {
         let cluster = Options { pod_ready_after: POD_READY_AFTER, ..cluster };
-        Self { cluster, policy: Arc::new(plan), crash: Some(sample::crash()) }
+        Self { cluster, policy: Arc::new(plan), success: sample::success }
     }
 }
 
@@ -65,6 +66,8 @@ impl Setting {
 struct Observed {
     gauge: Gauge,
     onlooker: Onlooker,
+    traffic: Traffic,
+    way_back: WayBack,
 }
 
 /// A cluster in which the operator runs. Both end with it.
@@ -84,10 +87,13 @@ impl Stage {
             let crd = Crd::parse(&value).map_err(|e| Problem::Stage(e.to_string()))?;
             cluster.install(&crd);
         }
-        if let Some(crash) = setting.crash {
-            cluster.crash_image(BAD, crash);
-        }
-        let observed = Observed { gauge: Gauge::new(pods), onlooker: Onlooker::default() };
+        let traffic = Traffic::new(setting.success);
+        let observed = Observed {
+            gauge: Gauge::new(pods),
+            onlooker: Onlooker::default(),
+            traffic: traffic.clone(),
+            way_back: WayBack::default(),
+        };
         let observed = Arc::new(Mutex::new(observed));
         observe(&cluster, Arc::clone(&observed));
         cluster.start();
@@ -101,7 +107,7 @@ impl Stage {
             client: cluster.client(OPERATOR),
             clock: OperatorClock::new(move || clock.now()),
             policy: setting.policy,
-            measuring: traffic::measuring(),
+            measuring: traffic.measuring(cluster.clock()),
             metrics,
             questions,
         };
@@ -134,6 +140,8 @@ impl Stage {
             |event: &serde_json::Value| event["reason"].as_str().unwrap_or_default().to_owned();
         Facts {
             gauge: observed.gauge.clone(),
+            requests: observed.traffic.requests(self.cluster.clock().now()),
+            way_back: observed.way_back.took(),
             promises: PROMISES.map(|(_, what)| what).to_vec(),
             changes: observed.onlooker.changes(),
             breaches: observed.onlooker.breaches().iter().map(Breach::to_string).collect(),
@@ -153,6 +161,7 @@ impl Drop for Stage {
 
 fn observe(cluster: &Cluster, observed: Arc<Mutex<Observed>>) {
     let pods = GroupResource::new("", "pods");
+    let clock = cluster.clock();
     cluster.observe(move |write, objects| {
         let deleted = write.after.is_none();
         let Some(object) = write.after.or(write.before) else { return };
@@ -160,7 +169,10 @@ fn observe(cluster: &Cluster, observed: Arc<Mutex<Observed>>) {
             return;
         }
         let mut observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
         observed.gauge.look(objects.list(&pods, NAMESPACE));
+        observed.traffic.look(now, objects.list(&pods, NAMESPACE));
+        observed.way_back.look(now, object, objects.list(&pods, NAMESPACE));
         let writer = if write.request.user == PERSON { Writer::User } else { Writer::Unknown };
         observed.onlooker.look(&Seen { object: object.clone(), deleted }, writer);
     });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::gauge::Gauge;
 use super::ledger::{End, Ledger, Version};
 use super::narrate::{LINE_MAX, short, wrapped};
+use super::traffic::Requests;
 use crate::view::colour::{Colour, Palette};
 use crate::view::columns::Columns;
 use crate::view::icon::Icon;
@@ -24,6 +25,10 @@ pub struct Facts {
     pub ledger: Ledger,
     /// The pods that served.
     pub gauge: Gauge,
+    /// The requests, by image.
+    pub requests: BTreeMap<String, Requests>,
+    /// From the first bad measurement until the bad version served no more.
+    pub way_back: Option<Duration>,
     /// The promises that were watched.
     pub promises: Vec<&'static str>,
     /// At how many changes they were.
@@ -46,7 +51,8 @@ pub fn lines(facts: &Facts, palette: Palette) -> Vec<String> {
         out.extend(version_lines(version, facts, palette));
     }
     out.push(String::new());
-    labelled(&mut out, "Traffic", &traffic(&facts.gauge));
+    labelled(&mut out, "Pods", &pods(&facts.gauge));
+    labelled(&mut out, "Traffic", &traffic(facts));
     labelled(&mut out, "Promises", &promises(facts));
     labelled(&mut out, "Requests", &requests(facts));
     labelled(&mut out, "Events", &[events(&facts.events)]);
@@ -60,6 +66,8 @@ pub fn lines(facts: &Facts, palette: Palette) -> Vec<String> {
 pub struct Expected<'a> {
     /// The images, with how each is to end.
     pub versions: &'a [(&'a str, End)],
+    /// The most pods with which one that is aborted may have served.
+    pub most_of_aborted: usize,
 }
 
 /// What differs from that; nothing where all went as it should.
@@ -80,9 +88,10 @@ pub fn differences(facts: &Facts, expected: &Expected<'_>) -> Vec<String> {
                 "{image} was to serve with {} pods, and did with {served}",
                 facts.gauge.desired
             )),
-            End::Aborted if served > 0 => {
-                out.push(format!("{image} was never to serve, and did with {served} pods"));
-            }
+            End::Aborted if served > expected.most_of_aborted => out.push(format!(
+                "{image} was to serve with {} pods at most, and did with {served}",
+                expected.most_of_aborted
+            )),
             End::Stable | End::Aborted => {}
         }
     }
@@ -149,7 +158,22 @@ fn explanation(version: &Version) -> Vec<String> {
     [format!("{way}{}", reasons.join("; "))].into_iter().chain(trouble).collect()
 }
 
-fn traffic(gauge: &Gauge) -> Vec<String> {
+fn traffic(facts: &Facts) -> Vec<String> {
+    let all: f64 = facts.requests.values().map(|requests| requests.all).sum();
+    let failed: f64 = facts.requests.values().map(|requests| requests.failed).sum();
+    let each = facts.requests.iter().map(|(image, requests)| {
+        format!("{:.0} of {:.0} to {}", requests.failed, requests.all, short(image))
+    });
+    let each: Vec<String> = each.collect();
+    let mut text = format!("{failed:.0} of {all:.0} requests failed: {}", each.join(", "));
+    if let Some(took) = facts.way_back {
+        let took = seconds(took);
+        text = format!("{text}; from the first bad measurement to its last request: {took}");
+    }
+    wrapped(&text, LINE_MAX - LABEL, "")
+}
+
+fn pods(gauge: &Gauge) -> Vec<String> {
     let least = match gauge.least {
         Some(least) => format!("never fewer than {least} of {} pods served", gauge.desired),
         None => format!("there were never {} pods that served", gauge.desired),
