@@ -18,6 +18,7 @@ use kubectl_argo_rollouts::playground::gauge::Gauge;
 use kubectl_argo_rollouts::playground::ledger::{End, Ledger, Version};
 use kubectl_argo_rollouts::playground::narrate::Narrator;
 use kubectl_argo_rollouts::playground::summary::{self, Expected, Facts};
+use kubectl_argo_rollouts::playground::traffic::Requests;
 use kubectl_argo_rollouts::playground::{self, Problem, Setting};
 use kubectl_argo_rollouts::verbs::{self, Stop};
 use kubectl_argo_rollouts::view::Objects;
@@ -63,13 +64,12 @@ async fn the_whole_story() {
     assert!(summary.lines().count() <= 24, "the summary is more than a screen");
     // What the verbs print is tested with them; here they have to be in the picture.
     for shown in [
-        "  │ ⟳ checkout                            Rollout     ॥ Paused",
-        "  │ Why       step 1/4 (setWeight: 20): 0 of 1 new pods available",
-        "with exit code 78 (Error): cannot read",
+        "  │ ⟳ checkout                            Rollout      ॥ Paused",
+        "α checkout-5487858b85-2         AnalysisRun  ◌ Running",
         "  │           stable version at 5 of 5 pods",
-        "    its pods: CrashLoopBackOff, exit code 78: cannot read /etc/checkout/rates.json",
-        "Traffic   never fewer than 5 of 5 pods served",
-        "no pod of checkout:1.2 ever did",
+        "Pods      never fewer than 5 of 5 pods served",
+        "up to 2 of checkout:1.2",
+        "from the first bad measurement to its last request: ",
         "all kept",
     ] {
         assert!(text.contains(shown), "{shown}\n{text}");
@@ -131,12 +131,13 @@ async fn colours_change_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_version_that_does_not_crash_is_no_success() {
-    let harmless = Setting { crash: None, ..setting(7) };
+async fn a_bad_version_that_answers_well_is_no_success() {
+    let harmless = Setting { success: |_, _| 1.0, ..setting(7) };
     let failure = play(harmless, &verbs::never(), &Paper::default()).await.unwrap_err();
     assert_eq!(
         failure,
-        "waited 20s for a pod that crashes; what was seen last: Paused - CanaryPauseStep"
+        "waited 20s for shop/checkout:1.2 to be aborted, with all pods on shop/checkout:1.1; what \
+         was seen last: Healthy"
     );
 }
 
@@ -154,7 +155,7 @@ async fn an_operator_that_does_nothing_is_told() {
 #[tokio::test(start_paused = true)]
 async fn it_can_be_stopped_at_any_time() {
     let text = play(setting(7), &verbs::never(), &Paper::default()).await.unwrap();
-    let moments = ["1. The first", "step 1/4", "why checkout", "ScaledDown"];
+    let moments = ["1. The first", "step 1/4", "get rollout checkout", "ScaledDown"];
     for moment in moments {
         assert!(text.contains(moment), "{moment}");
         let (pressed, stop) = tokio::sync::oneshot::channel::<()>();
@@ -227,7 +228,7 @@ fn good() -> Facts {
         steps: (revision > 1).then_some((0, 4)),
     };
     let mut bad = version(3, "shop/web:3", End::Aborted);
-    bad.why = vec!["revision 3 was aborted at noon: it has timed out progressing".to_owned()];
+    bad.why = vec!["revision 3 was aborted at noon: its analysis failed".to_owned()];
     bad.trouble = Some("CrashLoopBackOff, exit code 3: no such file".to_owned());
     let versions =
         [version(1, "shop/web:1", End::Stable), version(2, "shop/web:2", End::Stable), bad];
@@ -240,9 +241,17 @@ fn good() -> Facts {
         gauge: Gauge {
             desired: 2,
             least: Some(2),
-            most: counts(&[("shop/web:1", 2), ("shop/web:2", 2), ("shop/web:3", 0)]),
+            most: counts(&[("shop/web:1", 2), ("shop/web:2", 2), ("shop/web:3", 1)]),
             looks: 99,
         },
+        requests: [
+            ("shop/web:1", 300.0, 0.4),
+            ("shop/web:2", 500.0, 1.0),
+            ("shop/web:3", 50.0, 9.0),
+        ]
+        .map(|(image, all, failed)| (image.to_owned(), Requests { all, failed }))
+        .into(),
+        way_back: Some(Duration::from_millis(1_250)),
         promises: vec!["nothing goes back and forth", "an abort leads back to stable"],
         changes: 99,
         breaches: Vec::new(),
@@ -255,7 +264,7 @@ fn good() -> Facts {
 fn differences(facts: &Facts) -> Vec<String> {
     let versions =
         [("shop/web:1", End::Stable), ("shop/web:2", End::Stable), ("shop/web:3", End::Aborted)];
-    summary::differences(facts, &Expected { versions: &versions })
+    summary::differences(facts, &Expected { versions: &versions, most_of_aborted: 1 })
 }
 
 #[test]
@@ -268,7 +277,7 @@ fn the_summary_of_a_good_run() {
 fn the_summary_of_a_bad_run_says_so() {
     let mut facts = good();
     facts.gauge.least = Some(1);
-    facts.gauge.most.insert("shop/web:3".to_owned(), 1);
+    facts.gauge.most.insert("shop/web:3".to_owned(), 2);
     facts.gauge.most.insert("shop/web:2".to_owned(), 1);
     facts.breaches = vec!["I1: too few pods".to_owned()];
     facts.ledger.versions.get_mut(&2).unwrap().end = Some((End::Aborted, Duration::from_secs(27)));
@@ -280,7 +289,7 @@ fn the_summary_of_a_bad_run_says_so() {
             "shop/web:2 was to become stable, and was aborted",
             "shop/web:2 was to serve with 2 pods, and did with 1",
             "shop/web:3 was to be aborted, and has not ended",
-            "shop/web:3 was never to serve, and did with 1 pods",
+            "shop/web:3 was to serve with 1 pods at most, and did with 2",
             "only 1 of 2 pods served for a while",
             "a promise was broken: I1: too few pods",
         ]

@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: figures, on the real control plane.
+//! `cargo xtask bench`: figures.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, Subcommand};
-use sluice_e2e::bench::{Fleet, run};
+use sluice_e2e::bench::{Analysis, Fleet, run, run_analysis};
 
 use crate::Outcome;
 
@@ -13,7 +13,26 @@ use crate::Outcome;
 pub(crate) enum Verb {
     /// Many Rollouts that are created, left alone, all updated at once, and go on after a kill
     Fleet(FleetArguments),
+    /// Many AnalysisRuns that measure at the same time, on the simulated API server
+    Analysis(AnalysisArguments),
 }
+
+/// How many runs, how often, for how long.
+#[derive(Args)]
+pub(crate) struct AnalysisArguments {
+    /// AnalysisRuns
+    #[arg(long, default_value_t = 1000)]
+    runs: usize,
+    /// The interval of their metric in seconds
+    #[arg(long, default_value_t = 5)]
+    interval: u64,
+    /// How long figures are taken, in seconds
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+/// The flags of the controller under measurement.
+const FLAGS: &str = "--leader-elect=false --loglevel warn --healthzPort 0 --metricsPort 0";
 
 /// How many, and which controllers.
 #[derive(Args)]
@@ -37,7 +56,26 @@ pub(crate) struct FleetArguments {
 
 /// Builds what is measured, then measures it.
 pub(crate) fn run_verb(verb: Verb) -> Outcome {
-    let Verb::Fleet(arguments) = verb;
+    match verb {
+        Verb::Fleet(arguments) => fleet(arguments),
+        Verb::Analysis(arguments) => analysis(&arguments),
+    }
+}
+
+fn analysis(arguments: &AnalysisArguments) -> Outcome {
+    build()?;
+    let analysis = Analysis {
+        runs: arguments.runs,
+        interval: arguments.interval,
+        seconds: arguments.seconds,
+        command: format!("{} {FLAGS}", binary("sluice-controller")),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    println!("{}", runtime.block_on(run_analysis(&analysis))?);
+    Ok(())
+}
+
+fn build() -> Outcome {
     let build = Command::new(env!("CARGO"))
         .args(["build", "--release", "-p", "sluice-operator", "-p", "sluice-e2e"])
         .args(["--bin", "sluice-controller", "--bin", "stand-in"])
@@ -45,15 +83,22 @@ pub(crate) fn run_verb(verb: Verb) -> Outcome {
     if !build.success() {
         return Err("the controllers do not build".into());
     }
+    Ok(())
+}
+
+fn binary(name: &str) -> String {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let binary = |name: &str| target.join("release").join(name).display().to_string();
+    target.join("release").join(name).display().to_string()
+}
+
+fn fleet(arguments: FleetArguments) -> Outcome {
+    build()?;
     let mut controllers = Vec::new();
     match arguments.controller_cmd {
         Some(command) => controllers.push(("other".to_owned(), command)),
         None => {
-            let flags = "--leader-elect=false --loglevel warn --healthzPort 0 --metricsPort 0";
-            let sluice = format!("{} {flags}", binary("sluice-controller"));
+            let sluice = format!("{} {FLAGS}", binary("sluice-controller"));
             controllers.push(("sluice".to_owned(), sluice));
         }
     }

@@ -59,7 +59,7 @@ impl Provider for Kayenta {
 
 fn spec(metric: &Metric) -> Result<&KayentaMetric, ProviderError> {
     let missing = || ProviderError::spec("the metric has no provider.kayenta");
-    metric.provider.kayenta.as_ref().ok_or_else(missing)
+    metric.provider.kayenta.as_deref().ok_or_else(missing)
 }
 
 /// A URL below the server's address; the parts of the path are encoded.

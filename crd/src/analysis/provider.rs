@@ -18,37 +18,37 @@ use crate::raw::{Raw, RawJson};
 pub struct MetricProvider {
     /// A query to Prometheus.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub prometheus: Option<PrometheusMetric>,
+    pub prometheus: Option<Box<PrometheusMetric>>,
     /// A canary judgement by Kayenta.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kayenta: Option<KayentaMetric>,
+    pub kayenta: Option<Box<KayentaMetric>>,
     /// A request to a web server that answers in JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub web: Option<WebMetric>,
+    pub web: Option<Box<WebMetric>>,
     /// A query to Datadog.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub datadog: Option<DatadogMetric>,
+    pub datadog: Option<Box<DatadogMetric>>,
     /// A query to Wavefront.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wavefront: Option<WavefrontMetric>,
+    pub wavefront: Option<Box<WavefrontMetric>>,
     /// A query to New Relic.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_relic: Option<NewRelicMetric>,
+    pub new_relic: Option<Box<NewRelicMetric>>,
     /// A Kubernetes Job that succeeds or fails.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub job: Option<JobMetric>,
+    pub job: Option<Box<JobMetric>>,
     /// Queries to Amazon CloudWatch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cloud_watch: Option<CloudWatchMetric>,
+    pub cloud_watch: Option<Box<CloudWatchMetric>>,
     /// A query to Graphite.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub graphite: Option<GraphiteMetric>,
+    pub graphite: Option<Box<GraphiteMetric>>,
     /// A query to InfluxDB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub influxdb: Option<InfluxdbMetric>,
+    pub influxdb: Option<Box<InfluxdbMetric>>,
     /// A query to Apache SkyWalking.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub skywalking: Option<SkyWalkingMetric>,
+    pub skywalking: Option<Box<SkyWalkingMetric>>,
     /// A provider beyond the built-in ones, by name, with a configuration of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugin: BTreeMap<String, RawJson>,

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use sluice_analysis::Redactor;
 use sluice_analysis::args::{self, Values};
 use sluice_analysis::run::{CompiledMetric, CompiledRun, Occasion, Taken, What};
-use sluice_crd::analysis::{JobMetric, Measurement, Metric, MetricProvider};
+use sluice_crd::analysis::{Measurement, Metric, MetricProvider};
 use sluice_providers::{Context, ProviderError, Redactions, RunId, SecretReader as _, provider_of};
 
 use super::Tools;
@@ -150,7 +150,7 @@ pub(crate) async fn forget(
     uid: String,
     dropped: Vec<(String, Measurement)>,
 ) {
-    let job = MetricProvider { job: Some(JobMetric::default()), ..MetricProvider::default() };
+    let job = MetricProvider { job: Some(Box::default()), ..MetricProvider::default() };
     let Ok(job) = provider_of(&job) else { return };
     for (metric, measurement) in dropped {
         let run =

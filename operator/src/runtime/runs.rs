@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_analysis::run::{News, RunPlan, RunSnapshot, RunUrgency, plan};
+use sluice_crd::analysis::AnalysisRunStatus;
 use sluice_planner::{RunRecord, Severity, Transition};
 use tokio::time::Instant;
 
@@ -44,16 +45,23 @@ impl Loop {
             self.runs.remove(key);
             return None;
         };
-        let plan = self.plan_run(key, &record, &live);
+        let status = live.status();
+        let plan = self.plan_run(key, &record, &live, &status);
         self.begin_measurements(key, &record, &plan);
         if let Some(at) = plan.wake {
             let pause = (at - self.shell.clock.now()).to_std().unwrap_or_default();
-            self.queue.add(key.clone(), now + pause);
+            self.queue.add(key.clone(), now + pause + place_in_second(&record.uid));
         }
-        self.write_run(key, &record, &live, plan, now)
+        self.write_run(key, &record, status, plan, now)
     }
 
-    fn plan_run(&mut self, key: &Key, record: &RunRecord, live: &LiveRun) -> RunPlan {
+    fn plan_run(
+        &mut self,
+        key: &Key,
+        record: &RunRecord,
+        live: &LiveRun,
+        status: &AnalysisRunStatus,
+    ) -> RunPlan {
         let clock = self.shell.clock.now();
         // One of the same name that was deleted is not this one.
         if self.runs.get(key).is_some_and(|memory| memory.uid != record.uid) {
@@ -70,7 +78,7 @@ impl Loop {
             run: memory.compiled.as_deref(),
             terminate: record.terminate,
             ttl: live.ttl.as_ref(),
-            status: &live.status,
+            status,
             began: memory.began,
             taken: &memory.taken,
             under_way: &memory.under_way(),
@@ -104,7 +112,7 @@ impl Loop {
         &mut self,
         key: &Key,
         record: &Arc<RunRecord>,
-        live: &LiveRun,
+        before: AnalysisRunStatus,
         plan: RunPlan,
         now: Instant,
     ) -> Option<Work> {
@@ -123,7 +131,7 @@ impl Loop {
                     self.queue.add(key.clone(), since + TOGETHER);
                     return None;
                 }
-                Change::Status(Box::new((live.status.clone(), status)))
+                Change::Status(Box::new((before, status)))
             }
         };
         let results = memory.taken.len();
@@ -184,6 +192,14 @@ impl Loop {
             self.queue.add(key, Instant::now());
         }
     }
+}
+
+/// Times in a status are whole seconds: without this, all runs with the same interval would measure
+/// at the same instant. Less than a second, always the same for a run: the interval stays exact.
+fn place_in_second(uid: &str) -> Duration {
+    let mixed =
+        uid.bytes().fold(0_u64, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    Duration::from_millis(mixed % 1000)
 }
 
 fn about(key: &Key, record: &RunRecord) -> About {

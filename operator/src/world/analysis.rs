@@ -35,10 +35,19 @@ pub struct LiveRun {
     pub spec: Arc<str>,
     /// `spec.ttlStrategy`.
     pub ttl: Option<TTLStrategy>,
-    /// `status` as last observed.
-    pub status: AnalysisRunStatus,
+    /// `status` as last observed, as text: read, it takes three times the memory, and it is read
+    /// once for each measurement.
+    status: Box<str>,
     /// The annotation `sluice.dev/no-data`.
     pub no_data: Option<String>,
+}
+
+impl LiveRun {
+    /// `status` as last observed.
+    pub fn status(&self) -> AnalysisRunStatus {
+        // It was written by this build.
+        serde_json::from_str(&self.status).unwrap_or_default()
+    }
 }
 
 /// A metric of a run, as it is scraped.
@@ -114,6 +123,7 @@ impl Record for OwnedRun {
         };
         let live = (!over || ttl.is_some()).then(|| {
             let no_data = meta.annotation(NO_DATA_ANNOTATION).map(str::to_owned);
+            let status = serde_json::to_string(&status).unwrap_or_default().into();
             Arc::new(LiveRun { spec: text, ttl, status, no_data })
         });
         Ok(Self {

@@ -172,9 +172,10 @@ fn seconds(span: TimeDelta) -> f64 {
 /// A number from 0 to 1, the same for the same second and version.
 fn chance(instant: DateTime<Utc>, hash: &str) -> f64 {
     let bytes = instant.timestamp().to_le_bytes();
-    let mixed = bytes.iter().chain(hash.as_bytes()).fold(0x811c_9dc5_u32, |mixed, byte| {
-        (mixed ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    });
+    let mixed = bytes
+        .iter()
+        .chain(hash.as_bytes())
+        .fold(0x811c_9dc5_u32, |mixed, byte| (mixed ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     f64::from(mixed % 1000) / 1000.0
 }
 

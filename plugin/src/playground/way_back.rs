@@ -54,9 +54,7 @@ mod tests {
     #[test]
     fn from_the_measurement_to_the_last_pod() {
         let at = |second| DateTime::UNIX_EPOCH + TimeDelta::seconds(second);
-        let run = |failed: i64| {
-            json!({"kind": "AnalysisRun", "status": {"metricResults": [{"failed": failed}]}})
-        };
+        let run = |failed: i64| json!({"kind": "AnalysisRun", "status": {"metricResults": [{"failed": failed}]}});
         let pod = |ready: &str| {
             json!({"spec": {"containers": [{"image": BAD}]},
                 "status": {"conditions": [{"type": "Ready", "status": ready}]}})
