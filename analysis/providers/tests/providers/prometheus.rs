@@ -189,7 +189,10 @@ async fn what_cannot_be_asked() {
         (json!({"query": "up"}), "prometheus address is not configured"),
         (json!({"address": "prom:9090", "query": "up"}), "prometheus.address: `prom:9090`"),
         (json!({"address": "http://a", "timeout": -1}), "prometheus.timeout: -1 is negative"),
-        (window("start", "yesterday"), "prometheus.rangeQuery.start: at column 1: there is no `yesterday`"),
+        (
+            window("start", "yesterday"),
+            "prometheus.rangeQuery.start: at column 1: there is no `yesterday`",
+        ),
         (window("end", "duration('1h')"), "prometheus.rangeQuery.end: "),
         (window("step", ""), "prometheus.rangeQuery.step is missing"),
         (window("step", "1"), "prometheus.rangeQuery.step: `1` lacks a unit"),
