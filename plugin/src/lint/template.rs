@@ -16,6 +16,7 @@ use crate::manifests::Templates;
 
 pub(super) fn look(notes: &mut Notes<'_>, template: &NamedTemplate, templates: &Templates) {
     let spec = &template.spec;
+    let before = notes.findings.problems.len();
     if template.name.is_empty() {
         notes.problem("metadata.name: is missing");
     }
@@ -29,7 +30,6 @@ pub(super) fn look(notes: &mut Notes<'_>, template: &NamedTemplate, templates: &
     rule_problems(&spec.dry_run, &spec.measurement_retention, names)
         .iter()
         .for_each(|problem| notes.problem(problem));
-    let before = notes.findings.problems.len();
     look_at_metrics(notes, &spec.metrics);
     undeclared(notes, template, templates);
     if notes.findings.problems.len() == before {

@@ -152,7 +152,7 @@ spec: {metrics: [{name: errors, provider: {web: {url: 'http://a'}}}]}
             of(&twice).to_string(),
             "a.yaml, object 4: AnalysisTemplate \"all\": is there twice"
         );
-        let nameless = TEXT.replace("name: rate, ", "");
+        let nameless = TEXT.replace("{name: rate, annotations", "{annotations");
         assert_eq!(
             of(&nameless).to_string(),
             "a.yaml, object 2: AnalysisTemplate: metadata.name: is missing"

@@ -144,7 +144,7 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.fact(), self.place())?;
         match &self.clause {
-            Some(clause) => write!(f, "; the clause that decided: {clause}"),
+            Some(clause) => write!(f, "; clause: {clause}"),
             None => Ok(()),
         }
     }
@@ -260,7 +260,7 @@ mod tests {
             "metadata": {"decided": "0.93 < 0.95", "clause": "result[0] >= 0.95"}}]});
         assert_eq!(
             texts(result, &limits(Some(1), Limit::Of(0))),
-            ["0.93 < 0.95 (rate, 1st of 1, limit 0); the clause that decided: result[0] >= 0.95"]
+            ["0.93 < 0.95 (rate, 1st of 1, limit 0); clause: result[0] >= 0.95"]
         );
     }
 

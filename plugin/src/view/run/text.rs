@@ -87,8 +87,12 @@ fn section(metric: &MetricView, palette: Palette) -> Vec<String> {
 /// `✔ 1,✖ 2 of 5, every 30s`.
 fn measured(metric: &MetricView, palette: Palette) -> String {
     let counts = counts(&metric.counts, palette);
-    let counts = if counts.is_empty() { "not yet".to_owned() } else { counts };
     let of = metric.limits.count.map(|count| format!(" of {count}")).unwrap_or_default();
+    let counts = match (counts.is_empty(), of.is_empty()) {
+        (true, true) => "not yet".to_owned(),
+        (true, false) => "0".to_owned(),
+        (false, _) => counts,
+    };
     let every = &metric.interval;
     let every = if every.is_empty() { String::new() } else { format!(", every {every}") };
     format!("{counts}{of}{every}")
