@@ -325,7 +325,7 @@ async fn templates_runs_and_what_is_meant() {
         (both, "", Err("AnalysisTemplate \"a\" does not exist; ClusterAnalysisTemplate \"b\"")),
         (run.clone(), "-a x=1", Ok("AnalysisRun \"r\", on the data")),
         (run.clone(), "", Err("args.x has no value: give it with --arg x=VALUE")),
-        (run.clone(), "-a y=1", Err("--arg: no argument y is declared; there are: x")),
+        (run.clone(), "-a y=1", Err("--arg: no argument y is declared; declared: x")),
         (
             format!("{a}{run}"),
             "-a x=1",

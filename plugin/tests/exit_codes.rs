@@ -105,7 +105,10 @@ fn what_cannot_be_analyzed_is_exit_code_3() {
         ("analyze", "Usage: kubectl argo rollouts analyze"),
         ("analyze -f t.yaml --to 1h", "--from <WHEN>"),
         ("analyze -f nowhere.yaml", "Error: cannot read nowhere.yaml: No such file"),
-        ("analyze -f t.yaml --arg x=1", "Error: --arg: no argument x is declared; there are: \n"),
+        (
+            "analyze -f t.yaml --arg x=1",
+            "Error: --arg: no argument x is declared; declared: none\n",
+        ),
         ("analyze -f t.yaml --from soon", "Error: --from: `soon` is no instant"),
     ] {
         let ran = command(line, folder.path()).output().unwrap();

@@ -59,7 +59,7 @@ pub enum Problem {
     #[error("--arg: {0}")]
     Argument(String),
     /// An argument that nobody declares.
-    #[error("--arg: no argument {name} is declared; there are: {declared}")]
+    #[error("--arg: no argument {name} is declared; declared: {declared}")]
     Undeclared {
         /// The argument.
         name: String,

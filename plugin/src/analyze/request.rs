@@ -181,7 +181,9 @@ fn check_declared<'a>(
         None => Ok(()),
         Some(argument) => {
             let declared: Vec<&str> = declared.into_iter().collect();
-            Err(Problem::Undeclared { name: argument.name.clone(), declared: declared.join(", ") })
+            let declared =
+                if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+            Err(Problem::Undeclared { name: argument.name.clone(), declared })
         }
     }
 }
