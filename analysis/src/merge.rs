@@ -7,6 +7,8 @@ use sluice_crd::analysis::{
 };
 use sluice_crd::rollout::AnalysisTemplateRef;
 
+use crate::no_data::NoDataPolicy;
+
 /// A template under the name by which others refer to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTemplate {
@@ -219,6 +221,41 @@ fn with_values(
         Some(argument) => Err(MergeError::NoValue(argument.name.clone())),
         None => Ok(declared),
     }
+}
+
+/// A problem of the merged run, told with the template that it stands in:
+/// `spec.metrics[3].count: …` becomes `AnalysisTemplate "b": spec.metrics[1].count: …`.
+pub fn in_template(problem: &str, templates: &[NamedTemplate]) -> String {
+    let index = problem.strip_prefix("spec.metrics[").and_then(|rest| rest.split_once(']'));
+    let Some((index, rest)) = index else { return problem.to_owned() };
+    let Ok(mut index) = index.parse::<usize>() else { return problem.to_owned() };
+    for template in templates {
+        let count = template.spec.metrics.len();
+        if index < count {
+            return format!("{}: spec.metrics[{index}]{rest}", template.title());
+        }
+        index -= count;
+    }
+    problem.to_owned()
+}
+
+/// What the templates' annotations say, each for its own metrics: the annotation of a run of them
+/// ([`crate::NO_DATA_ANNOTATION`]).
+pub fn no_data(templates: &[NamedTemplate]) -> Option<String> {
+    let mut parts = Vec::new();
+    for template in templates {
+        let Some(text) = &template.no_data else { continue };
+        let Ok(policy) = NoDataPolicy::parse(text) else {
+            // It is carried along, and refused by name with the run.
+            return Some(text.clone());
+        };
+        for metric in &template.spec.metrics {
+            if let Some(policy) = policy.of(&metric.name) {
+                parts.push(format!("{}={}", metric.name, policy.as_str()));
+            }
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join(","))
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! The command line (user-interfaces §1.1, §1.2).
 
-use clap::{ArgAction, Parser, Subcommand};
+mod analysis;
+
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::flags::KubeFlags;
+pub use analysis::{
+    Analyze, Create, CreateKind, CreateRun, Format, GetRun, Lint, RunNames, Terminate,
+};
 
 /// Looks at Rollouts, promotes and aborts them, and says why they wait.
 #[derive(Debug, Parser)]
@@ -24,7 +29,7 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Show a Rollout with its ReplicaSets, pods and analyses
+    /// Show a Rollout with its ReplicaSets, pods and analyses, or an AnalysisRun
     #[command(subcommand, arg_required_else_help = true)]
     Get(Get),
     /// List Rollouts
@@ -43,6 +48,15 @@ pub enum Verb {
     Pause(Names),
     /// Say what a Rollout waits for, since when, what ends the wait, and what you can do
     Why(Name),
+    /// Create objects from files, or an AnalysisRun from a template
+    Create(Create),
+    /// End AnalysisRuns
+    #[command(subcommand, arg_required_else_help = true)]
+    Terminate(Terminate),
+    /// Say what is wrong with the Rollouts and analyses of a file, without a cluster
+    Lint(Lint),
+    /// Carry out an analysis without a cluster: on data of now, or of the past
+    Analyze(Analyze),
     /// Watch a good and a bad release, on an API server and an operator in this process
     Playground(Playground),
     /// Print the version
@@ -55,6 +69,9 @@ pub enum Get {
     /// Show a Rollout with its ReplicaSets, pods and analyses
     #[command(visible_aliases = ["ro", "rollouts"])]
     Rollout(GetRollout),
+    /// Show an AnalysisRun with its measurements, and what decided
+    #[command(visible_aliases = ["ar", "analysisruns"])]
+    Analysisrun(GetRun),
 }
 
 /// `get rollout`.
@@ -62,7 +79,15 @@ pub enum Get {
 pub struct GetRollout {
     /// Name of the Rollout
     pub name: String,
-    /// Go on showing it as it changes, until Ctrl-C
+    /// How it is shown.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// How something is shown.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Look {
+    /// Go on showing it as it changes, until Ctrl-C; an AnalysisRun until it is over
     #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
           default_value_t = false, action = ArgAction::Set, hide_possible_values = true)]
     pub watch: bool,
@@ -191,7 +216,10 @@ impl Verb {
     /// Whether `--no-color` was given.
     pub fn no_color(&self) -> bool {
         match self {
-            Self::Get(Get::Rollout(get)) => get.no_color,
+            Self::Get(Get::Rollout(get)) => get.look.no_color,
+            Self::Get(Get::Analysisrun(get)) => get.look.no_color,
+            Self::Create(create) => create.no_color,
+            Self::Analyze(analyze) => analyze.no_color,
             Self::Why(why) => why.no_color,
             Self::Playground(playground) => playground.no_color,
             Self::List(_)
@@ -200,7 +228,18 @@ impl Verb {
             | Self::Abort(_)
             | Self::Retry(_)
             | Self::Pause(_)
+            | Self::Terminate(_)
+            | Self::Lint(_)
             | Self::Version(_) => false,
+        }
+    }
+
+    /// The exit code of a command line that cannot be understood: that of bad input to the verb.
+    pub fn misused(line: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
+        let read = Args::command().ignore_errors(true).try_get_matches_from(line);
+        match read.as_ref().map(clap::ArgMatches::subcommand_name) {
+            Ok(Some("analyze")) => crate::error::ERROR,
+            _ => 1,
         }
     }
 }
@@ -229,12 +268,22 @@ mod tests {
             let args = parse(line).unwrap();
             assert_eq!(args.kube.namespace.as_deref(), Some("shop"), "{line}");
             let Verb::Get(Get::Rollout(get)) = args.verb else { panic!("{line}") };
-            assert_eq!((get.name.as_str(), get.watch, get.no_color), ("web", true, true), "{line}");
+            let look = get.look;
+            assert_eq!(
+                (get.name.as_str(), look.watch, look.no_color),
+                ("web", true, true),
+                "{line}"
+            );
         }
         assert!(parse("list ro -A --name web --timestamps -w").is_ok());
         assert!(parse("list rollout").is_ok());
         assert!(parse("retry rollouts web api").is_ok());
         assert!(parse("promote web -c -a").is_ok());
+        assert!(parse("get ar run -w").is_ok() && parse("get analysisruns run").is_ok());
+        assert!(parse("terminate ar a b").is_ok() && parse("terminate analysisruns a").is_ok());
+        assert!(parse("create -f a.yaml --filename b.yaml -w").is_ok());
+        assert!(parse("create -n shop ar --from t -a x=1 --argument y=2 --global").is_ok());
+        assert!(parse("analyze -f t.yaml -a x=1 --arg y=2 --argument z=3 -o json").is_ok());
     }
 
     #[test]
@@ -249,10 +298,36 @@ mod tests {
     }
 
     #[test]
+    fn a_misused_analyze_is_no_verdict() {
+        let code = |line: &str| {
+            let words = std::iter::once("kubectl-argo-rollouts").chain(line.split(' '));
+            Verb::misused(words.map(Into::into))
+        };
+        assert_eq!(code("analyze --bogus"), 3);
+        assert_eq!(code("-n shop analyze -f t.yaml --to 1h"), 3);
+        assert_eq!(code("get analyze --bogus"), 1);
+        assert_eq!(code("bogus"), 1);
+    }
+
+    #[test]
     fn what_is_not_there_is_an_error() {
-        for line in
-            ["bogus", "get", "get rollout", "abort", "retry experiment x", "get rollout a b"]
-        {
+        for line in [
+            "bogus",
+            "get",
+            "get rollout",
+            "abort",
+            "retry experiment x",
+            "get rollout a b",
+            "create",
+            "terminate ar",
+            "terminate experiment x",
+            "lint",
+            "lint web.yaml",
+            "analyze",
+            "analyze --from 2h",
+            "analyze -f t.yaml --to 1h",
+            "analyze -f t.yaml -o yaml",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

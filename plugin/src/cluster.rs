@@ -1,30 +1,31 @@
-//! What is read from the API, and what is patched.
+//! What is read from the API, and what is written there.
+
+mod write;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::core::Selector;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use sluice_crd::analysis::AnalysisRun;
 use sluice_crd::experiment::Experiment;
 use sluice_crd::rollout::Rollout;
-use sluice_crd::verbs::ClientPatch;
 use sluice_planner::names::HASH_LABEL;
 
 use crate::error::Failure;
 use crate::session::Session;
 use crate::view::Objects;
+pub use write::{create, patch, terminate};
 
-/// Who writes, as managed fields have it.
-const FIELD_MANAGER: &str = "kubectl-argo-rollouts";
 /// Objects in one page of a list.
 const PAGE: u32 = 500;
 
 /// The resource of Rollouts, in messages.
 pub(crate) const ROLLOUTS: &str = "rollouts.argoproj.io";
+/// That of AnalysisRuns.
+pub(crate) const ANALYSIS_RUNS: &str = "analysisruns.argoproj.io";
 
 /// Objects of one kind in the namespaces that are looked at. They are decoded one by one, so that
 /// one that cannot be read hides no other.
@@ -67,7 +68,38 @@ pub async fn rollout(session: &Session, name: &str) -> Result<Rollout, Failure> 
     read(&what, &object)
 }
 
-pub(crate) fn read(what: &str, object: &DynamicObject) -> Result<Rollout, Failure> {
+/// An AnalysisRun.
+///
+/// # Errors
+///
+/// There is none of this name, or it cannot be read.
+pub async fn analysis_run(session: &Session, name: &str) -> Result<AnalysisRun, Failure> {
+    let resource = ApiResource::erase::<AnalysisRun>(&());
+    one(session, &resource, Some(&session.namespace), name).await
+}
+
+/// An object of a kind, of a namespace or of the whole cluster.
+///
+/// # Errors
+///
+/// There is none of this name, or it cannot be read.
+pub(crate) async fn one<K: DeserializeOwned>(
+    session: &Session,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<K, Failure> {
+    let api: Api<DynamicObject> = match namespace {
+        Some(namespace) => Api::namespaced_with(session.client.clone(), namespace, resource),
+        None => Api::all_with(session.client.clone(), resource),
+    };
+    let what = format!("get {} {name}", resource.kind.to_lowercase());
+    let plural = format!("{}.{}", resource.plural, resource.group);
+    let object = session.ask(&what, &plural, api.get(name)).await?;
+    read(&what, &object)
+}
+
+pub(crate) fn read<K: DeserializeOwned>(what: &str, object: &DynamicObject) -> Result<K, Failure> {
     typed(object).map_err(|error| Failure::Unreadable {
         request: what.to_owned(),
         problem: error.to_string(),
@@ -143,7 +175,7 @@ impl Part {
             Self::ReplicaSets => "replicasets.apps",
             Self::Pods => "pods",
             Self::Experiments => "experiments.argoproj.io",
-            Self::AnalysisRuns => "analysisruns.argoproj.io",
+            Self::AnalysisRuns => ANALYSIS_RUNS,
         }
     }
 
@@ -258,52 +290,10 @@ impl Parts {
     }
 }
 
-/// Sends patches in their order. One of a status goes to the subresource; where the API server has
-/// none, it and those after it go to the object itself, as one (user-interfaces §1.4).
-///
-/// # Errors
-///
-/// There is no such Rollout, or the API server refuses a patch; earlier ones have taken effect.
-pub async fn patch(session: &Session, name: &str, patches: &[ClientPatch]) -> Result<(), Failure> {
-    let api = api::<Rollout>(session, Some(&session.namespace));
-    let params =
-        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
-    let what = format!("patch rollout {name}");
-    for (index, patch) in patches.iter().enumerate() {
-        let merge = Patch::Merge(&patch.merge);
-        let Some(subresource) = patch.subresource else {
-            session.ask(&what, ROLLOUTS, api.patch(name, &params, &merge)).await?;
-            continue;
-        };
-        let sent = api.patch_subresource(subresource, name, &params, &merge);
-        match session.ask(&what, ROLLOUTS, sent).await {
-            Ok(_) => {}
-            Err(Failure::NotFound(_) | Failure::NotServed { .. }) => {
-                let rest = Patch::Merge(unified(&patches[index..]));
-                session.ask(&what, ROLLOUTS, api.patch(name, &params, &rest)).await?;
-                return Ok(());
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(())
-}
-
-/// Patches of different fields as one.
-fn unified(patches: &[ClientPatch]) -> Value {
-    let mut all = Map::new();
-    for patch in patches {
-        if let Value::Object(fields) = &patch.merge {
-            all.extend(fields.clone());
-        }
-    }
-    Value::Object(all)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn rollout(spec: Value) -> Rollout {
         let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
@@ -329,18 +319,5 @@ mod tests {
         let experimenting =
             rollout(json!({"selector": selector, "strategy": {"canary": {"steps": steps}}}));
         assert_eq!(Part::Pods.labels(&experimenting).as_deref(), Some(HASH_LABEL));
-    }
-
-    #[test]
-    fn patches_without_a_subresource_are_one() {
-        let status = ClientPatch {
-            subresource: Some("status"),
-            merge: json!({"status": {"pauseConditions": null}}),
-        };
-        let spec = ClientPatch { subresource: None, merge: json!({"spec": {"paused": false}}) };
-        assert_eq!(
-            unified(&[status, spec]),
-            json!({"status": {"pauseConditions": null}, "spec": {"paused": false}})
-        );
     }
 }

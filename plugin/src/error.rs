@@ -1,10 +1,16 @@
 //! What can go wrong, in words for the person at the terminal. Each prints as `Error: <text>` and
-//! ends with exit code 1.
+//! ends with exit code 1; of `analyze` the code is the verdict.
 
 use std::error::Error as _;
 use std::time::Duration;
 
+use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::verbs::CannotSkip;
+
+use crate::manifests::ManifestError;
+
+/// The exit code of an analysis that could not be carried out.
+pub const ERROR: u8 = 3;
 
 /// Why a verb failed.
 #[derive(Debug, thiserror::Error)]
@@ -128,19 +134,62 @@ pub enum Failure {
     #[error(transparent)]
     CannotSkip(#[from] CannotSkip),
     /// Some of several names failed, each of which has been told.
-    #[error("{failed} of {count} rollouts failed")]
+    #[error("{failed} of {count} {what} failed")]
     Several {
         /// How many failed.
         failed: usize,
         /// How many were named.
         count: usize,
+        /// Of what kind, in the plural.
+        what: &'static str,
     },
+    /// A file of manifests cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// What was to be created does not fit.
+    #[error("{0}")]
+    NotCreatable(String),
+    /// `lint` found something wrong; this is the first of it, all has been told.
+    #[error("{0}")]
+    Lint(String),
+    /// `analyze` could not do its work.
+    #[error(transparent)]
+    NotAnalyzed(Box<Failure>),
+    /// `analyze` was asked for something that cannot be done.
+    #[error(transparent)]
+    Analyze(#[from] crate::analyze::Problem),
+    /// `analyze` came to a verdict that is not good, and has told it.
+    #[error("the analysis is {0}")]
+    Verdict(AnalysisPhase),
     /// The playground ended otherwise than it should.
     #[error(transparent)]
     Playground(#[from] crate::playground::Problem),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Verdict(AnalysisPhase::Failed) => 1,
+            Self::Verdict(AnalysisPhase::Error) | Self::NotAnalyzed(_) => ERROR,
+            Self::Verdict(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether there is nothing to say any more: it has been said, or nobody listens.
+    pub fn is_told(&self) -> bool {
+        match self {
+            Self::Verdict(_) => true,
+            // Whoever read the output has gone.
+            Self::Output(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
+            Self::NotAnalyzed(failure) => failure.is_told(),
+            _ => false,
+        }
+    }
 }
 
 /// The innermost cause of an error: for a connection, what the system said.

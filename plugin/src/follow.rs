@@ -1,4 +1,4 @@
-//! A Rollout and its parts, or all Rollouts, kept up to date by watches.
+//! A Rollout and its parts, all Rollouts, or an AnalysisRun, kept up to date by watches.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,24 @@ use kube::api::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, Event};
 use kube::{Api, ResourceExt};
+use serde::de::DeserializeOwned;
+use sluice_crd::analysis::AnalysisRun;
 use sluice_crd::rollout::Rollout;
 
-use crate::cluster::{Part, Parts, ROLLOUTS, api, read};
+use crate::cluster::{ANALYSIS_RUNS, Part, Parts, ROLLOUTS, api, read};
 use crate::error::Failure;
 use crate::session::Session;
 use crate::view::Objects;
 
-/// What a watch is of: Rollouts, or a part of theirs.
+/// What a watch is of: what is followed, or a part of it.
 type Source = Option<Part>;
 type Seen = (Source, watcher::Result<Event<DynamicObject>>);
 
 /// Objects that are kept up to date.
 pub struct Follow {
     session: Session,
+    /// The resource that is followed, as messages name it.
+    resource: &'static str,
     seen: SelectAll<BoxStream<'static, Seen>>,
     shelves: BTreeMap<Source, Shelf>,
     /// What keeps a watch from going on, while it does.
@@ -68,9 +72,10 @@ impl Shelf {
 }
 
 impl Follow {
-    fn new(session: &Session) -> Self {
+    fn new(session: &Session, resource: &'static str) -> Self {
         Self {
             session: session.clone(),
+            resource,
             seen: SelectAll::new(),
             shelves: BTreeMap::new(),
             troubles: BTreeMap::new(),
@@ -80,7 +85,7 @@ impl Follow {
 
     /// A Rollout alone.
     pub fn rollout(session: &Session, name: &str) -> Self {
-        let mut follow = Self::new(session);
+        let mut follow = Self::new(session, ROLLOUTS);
         let fields = format!("metadata.name={name}");
         let rollouts = api::<Rollout>(session, Some(&session.namespace));
         follow.watch(None, rollouts, Config::default().fields(&fields));
@@ -97,9 +102,18 @@ impl Follow {
         follow
     }
 
+    /// An AnalysisRun.
+    pub fn run(session: &Session, name: &str) -> Self {
+        let mut follow = Self::new(session, ANALYSIS_RUNS);
+        let fields = format!("metadata.name={name}");
+        let runs = api::<AnalysisRun>(session, Some(&session.namespace));
+        follow.watch(None, runs, Config::default().fields(&fields));
+        follow
+    }
+
     /// All Rollouts of a namespace, or of all, or those of one name.
     pub fn rollouts(session: &Session, namespace: Option<&str>, name: Option<&str>) -> Self {
-        let mut follow = Self::new(session);
+        let mut follow = Self::new(session, ROLLOUTS);
         let field_selector = name.map(|name| format!("metadata.name={name}"));
         let config = Config { field_selector, ..Config::default() };
         follow.watch(None, api::<Rollout>(session, namespace), config);
@@ -117,7 +131,7 @@ impl Follow {
     ///
     /// # Errors
     ///
-    /// The API server refuses to tell of Rollouts.
+    /// The API server refuses to tell of what is followed.
     pub async fn changed(&mut self) -> Result<(), Failure> {
         loop {
             // What has arrived already belongs to the same change.
@@ -149,7 +163,7 @@ impl Follow {
 
     /// Notes what is wrong with a watch; says whether that is news.
     fn fail(&mut self, source: Source, error: &watcher::Error) -> Result<bool, Failure> {
-        let resource = source.map_or(ROLLOUTS, Part::resource);
+        let resource = source.map_or(self.resource, Part::resource);
         let what = format!("watch {resource}");
         let failure = match error {
             // The history is compacted: an ordinary matter, a fresh list follows.
@@ -195,9 +209,21 @@ impl Follow {
         self.shelves.values().all(|shelf| shelf.is_complete)
     }
 
-    /// The objects of all Rollouts that are followed.
+    /// The objects that are followed, without their parts.
     pub(crate) fn all(&self) -> impl Iterator<Item = &DynamicObject> {
         self.shelves.get(&None).into_iter().flat_map(|shelf| shelf.objects.values())
+    }
+
+    /// What is followed, without its parts.
+    ///
+    /// # Errors
+    ///
+    /// It is gone, or cannot be read.
+    pub fn one<K: DeserializeOwned>(&self, name: &str) -> Result<K, Failure> {
+        let Some(object) = self.all().find(|object| object.name_any() == name) else {
+            return Err(Failure::NotFound(format!("{} \"{name}\" not found", self.resource)));
+        };
+        read(&format!("watch {} {name}", self.resource), object)
     }
 
     /// The Rollout, with the parts that are followed.
@@ -206,10 +232,7 @@ impl Follow {
     ///
     /// It is gone, or cannot be read.
     pub fn objects(&self, name: &str) -> Result<Objects, Failure> {
-        let Some(object) = self.all().find(|object| object.name_any() == name) else {
-            return Err(Failure::NotFound(format!("{ROLLOUTS} \"{name}\" not found")));
-        };
-        let rollout = read(&format!("watch rollout {name}"), object)?;
+        let rollout = self.one(name)?;
         let mut parts = Parts::default();
         for (source, shelf) in &self.shelves {
             if let Some(part) = source {

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use futures::FutureExt;
 use kubectl_argo_rollouts::args::{Args, Verb};
-use kubectl_argo_rollouts::error::Failure;
 use kubectl_argo_rollouts::output::Output;
 use kubectl_argo_rollouts::session::Session;
 use kubectl_argo_rollouts::verbs::{self, Stop};
@@ -17,10 +16,11 @@ async fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Help is no error; everything else is, with the one code that the original has.
+            // Help is no error; everything else is.
             let failed = error.use_stderr();
             let _ = error.print();
-            return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            let misused = || ExitCode::from(Verb::misused(std::env::args_os()));
+            return if failed { misused() } else { ExitCode::SUCCESS };
         }
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
@@ -39,13 +39,11 @@ async fn main() -> ExitCode {
     let connect = async || Session::connect(&args.kube).await;
     match verbs::run(&args.verb, connect, &mut output, &interrupted()).await {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has gone: there is nobody to tell.
-        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::FAILURE
-        }
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "Error: {failure}");
-            ExitCode::FAILURE
+            if !failure.is_told() {
+                let _ = writeln!(std::io::stderr(), "Error: {failure}");
+            }
+            ExitCode::from(failure.exit_code())
         }
     }
 }

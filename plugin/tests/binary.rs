@@ -23,7 +23,9 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn what_cannot_be_parsed_is_exit_code_1_and_usage_on_stderr() {
     let home = tempfile::tempdir().unwrap();
-    for line in ["", "bogus", "get", "get rollout", "list rollouts --bogus", "abort"] {
+    for line in
+        ["", "bogus", "get", "get rollout", "list rollouts --bogus", "abort", "lint", "create"]
+    {
         let ran = run(line, home.path());
         assert_eq!(ran.status.code(), Some(1), "{line}");
         assert_eq!(text(&ran.stdout), "", "{line}");
@@ -46,6 +48,10 @@ fn help_names_every_verb_and_what_has_no_effect() {
         "retry",
         "pause",
         "why",
+        "create",
+        "terminate",
+        "lint",
+        "analyze",
         "playground",
         "version",
     ] {

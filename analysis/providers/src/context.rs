@@ -34,6 +34,9 @@ pub struct RunId {
 pub struct Context {
     /// The instant at which the measurement began.
     pub now: DateTime<Utc>,
+    /// The instant of which the data is, where it is that of the past; signatures go by `now`. Of
+    /// the providers, Prometheus can be asked for it.
+    pub data_of: Option<DateTime<Utc>>,
     /// For which run.
     pub run: RunId,
     /// The number of this measurement of the metric, from 1, errors counted.
@@ -77,6 +80,11 @@ pub(crate) enum Kept {
 }
 
 impl Context {
+    /// The instant of which the data is.
+    pub(crate) fn data_instant(&self) -> DateTime<Utc> {
+        self.data_of.unwrap_or(self.now)
+    }
+
     /// An environment variable that is set to something.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())

@@ -43,6 +43,15 @@ fn error<T>(text: impl Into<String>) -> Result<T, JsonPathError> {
     Err(JsonPathError(text.into()))
 }
 
+/// Says what is wrong with the JSONPath of a metric, if it cannot be read.
+///
+/// # Errors
+///
+/// What is wrong.
+pub fn check_json_path(source: &str) -> Result<(), String> {
+    Template::parse(source).map(drop).map_err(|error| error.to_string())
+}
+
 /// A template, read once.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Template(Vec<Block>);

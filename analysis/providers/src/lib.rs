@@ -38,6 +38,7 @@ mod web;
 pub use aws::Aws;
 pub use context::{Cluster, Context, Environment, JobId, RunId, SecretReader};
 pub use error::ProviderError;
+pub use jsonpath::check_json_path;
 pub use measure::{
     MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, Taken, VALUE_BYTES_MAX, forget,
     resume, take, terminate,

@@ -50,7 +50,7 @@ impl Provider for Prometheus {
         let timeout = request::seconds("prometheus.timeout", timeout)?;
         let signs = address.as_str().contains(AMAZON);
         let ask = async |form| {
-            let request = request(prometheus, &address, cx.now, form)?;
+            let request = request(prometheus, &address, cx.data_instant(), form)?;
             let auth = &prometheus.authentication;
             authentication::ask(cx, auth, signs, request, timeout, prometheus.insecure, interpret)
                 .await

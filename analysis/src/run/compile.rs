@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use regex::Regex;
-use sluice_crd::analysis::{AnalysisRunSpec, Metric, SecretKeyRef};
+use sluice_crd::analysis::{AnalysisRunSpec, DryRun, MeasurementRetention, Metric, SecretKeyRef};
 use sluice_crd::duration::GoDuration;
 use sluice_crd::validation::validate_analysis_run;
 
@@ -23,6 +23,10 @@ pub const ERROR_RETRY: TimeDelta = TimeDelta::seconds(10);
 /// Measurements of a metric do not follow each other sooner than this: status times are whole
 /// seconds, and a shorter interval would be a loop without a pause.
 pub const INTERVAL_LEAST: TimeDelta = TimeDelta::seconds(1);
+
+/// The fields of rules over metric names.
+const DRY_RUN: &str = "dryRun";
+const MEASUREMENT_RETENTION: &str = "measurementRetention";
 
 /// The longest text of a regular expression over metric names.
 const PATTERN_BYTES_MAX: usize = 1024;
@@ -163,9 +167,9 @@ pub fn compile(
     }
     let names: Vec<String> = filled.metrics.iter().map(|m| m.name.clone()).collect();
     let dry = spec.dry_run.iter().map(|rule| rule.metric_name.as_str());
-    let dry = matching("dryRun", dry, &names, &mut problems);
+    let dry = matching(DRY_RUN, dry, Some(&names), &mut problems);
     let kept = spec.measurement_retention.iter().map(|rule| rule.metric_name.as_str());
-    let kept = matching("measurementRetention", kept, &names, &mut problems);
+    let kept = matching(MEASUREMENT_RETENTION, kept, Some(&names), &mut problems);
     let policy = no_data.map_or_else(|| Ok(NoDataPolicy::default()), NoDataPolicy::parse);
     let policy = policy.unwrap_or_else(|problem| {
         problems.push(format!("metadata.annotations[{NO_DATA_ANNOTATION}]: {problem}"));
@@ -275,12 +279,27 @@ fn conditions(
     }
 }
 
+/// What is wrong with the rules over metric names. That each of them matches a metric is looked at
+/// where the names are known.
+pub fn rule_problems(
+    dry_run: &[DryRun],
+    retention: &[MeasurementRetention],
+    names: Option<&[String]>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    let dry = dry_run.iter().map(|rule| rule.metric_name.as_str());
+    matching(DRY_RUN, dry, names, &mut problems);
+    let kept = retention.iter().map(|rule| rule.metric_name.as_str());
+    matching(MEASUREMENT_RETENTION, kept, names, &mut problems);
+    problems
+}
+
 /// By metric, which rule of a list matches it: the last one that does (as upstream). Each rule has
 /// to match a metric.
 fn matching<'a>(
     field: &str,
     patterns: impl Iterator<Item = &'a str>,
-    names: &[String],
+    names: Option<&[String]>,
     problems: &mut Vec<String>,
 ) -> BTreeMap<String, usize> {
     let mut out = BTreeMap::new();
@@ -294,6 +313,7 @@ fn matching<'a>(
             problems.push(format!("{path}: `{pattern}` is not a regular expression"));
             continue;
         };
+        let Some(names) = names else { continue };
         let mut matched = false;
         for name in names.iter().filter(|name| regex.is_match(name)) {
             matched = true;

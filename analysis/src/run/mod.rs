@@ -13,7 +13,7 @@ mod taken;
 pub use assess::is_completed;
 pub use compile::{
     CompileCondition, CompiledMetric, CompiledRun, Conditions, ERROR_RETRY, INTERVAL_LEAST,
-    InvalidRun, RETENTION_DEFAULT, compile, compile_afresh,
+    InvalidRun, RETENTION_DEFAULT, compile, compile_afresh, rule_problems,
 };
 pub use news::News;
 pub use plan::{Measure, RunPlan, RunSnapshot, RunUrgency, What, plan};

@@ -131,6 +131,7 @@ fn context(
 ) -> Context {
     Context {
         now,
+        data_of: None,
         run,
         number,
         home: tools.home.clone(),

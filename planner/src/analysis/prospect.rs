@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use sluice_analysis::merge::{Additions, MergeError, NamedTemplate, gather, merge};
+use sluice_analysis::NO_DATA_ANNOTATION;
+use sluice_analysis::merge::{
+    Additions, MergeError, NamedTemplate, gather, in_template, merge, no_data,
+};
 use sluice_analysis::run::{InvalidRun, compile, compile_afresh};
-use sluice_analysis::{NO_DATA_ANNOTATION, NoDataPolicy};
 use sluice_crd::analysis::AnalysisRunSpec;
 use sluice_crd::rollout::RolloutAnalysis;
 
@@ -140,38 +142,4 @@ fn told(templates: &Templates, missing: &[MergeError]) -> Vec<String> {
         }
     };
     missing.iter().map(tell).collect()
-}
-
-/// A problem of the merged run, told with the template that it stands in:
-/// `spec.metrics[3].count: …` becomes `AnalysisTemplate "b": spec.metrics[1].count: …`.
-fn in_template(problem: &str, templates: &[NamedTemplate]) -> String {
-    let index = problem.strip_prefix("spec.metrics[").and_then(|rest| rest.split_once(']'));
-    let Some((index, rest)) = index else { return problem.to_owned() };
-    let Ok(mut index) = index.parse::<usize>() else { return problem.to_owned() };
-    for template in templates {
-        let count = template.spec.metrics.len();
-        if index < count {
-            return format!("{}: spec.metrics[{index}]{rest}", template.title());
-        }
-        index -= count;
-    }
-    problem.to_owned()
-}
-
-/// What the templates' annotations say, each for its own metrics.
-fn no_data(templates: &[NamedTemplate]) -> Option<String> {
-    let mut parts = Vec::new();
-    for template in templates {
-        let Some(text) = &template.no_data else { continue };
-        let Ok(policy) = NoDataPolicy::parse(text) else {
-            // It is carried along, and refused by name with the run.
-            return Some(text.clone());
-        };
-        for metric in &template.spec.metrics {
-            if let Some(policy) = policy.of(&metric.name) {
-                parts.push(format!("{}={}", metric.name, policy.as_str()));
-            }
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join(","))
 }

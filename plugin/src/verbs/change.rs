@@ -1,4 +1,5 @@
-//! `promote`, `abort`, `retry` and `pause`: what is patched stands in `sluice_crd::verbs`.
+//! `promote`, `abort`, `retry`, `pause` and `terminate`. What is patched of a Rollout stands in
+//! `sluice_crd::verbs`.
 
 use sluice_crd::verbs::{self, ClientPatch};
 
@@ -56,7 +57,24 @@ pub(super) async fn pause(
     each(session, names, &verbs::pause(), "paused", output).await
 }
 
-/// Patches each Rollout. One that fails keeps no other from it: who aborts several is in a hurry.
+/// Ends AnalysisRuns.
+pub(super) async fn terminate(
+    session: &Session,
+    names: &[String],
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let end = async |name: &str| cluster::terminate(session, name).await;
+    one_by_one(
+        names,
+        "analysisruns",
+        end,
+        |name| format!("analysisRun '{name}' terminated"),
+        output,
+    )
+    .await
+}
+
+/// Patches each Rollout.
 async fn each(
     session: &Session,
     names: &[String],
@@ -64,19 +82,32 @@ async fn each(
     done: &str,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let mut failures = Vec::new();
+    let patch = async |name: &str| cluster::patch(session, name, patches).await;
+    one_by_one(names, "rollouts", patch, |name| format!("rollout '{name}' {done}"), output).await
+}
+
+/// Changes each of several objects. One that fails keeps no other from it: who aborts several is in
+/// a hurry.
+async fn one_by_one(
+    names: &[String],
+    what: &'static str,
+    change: impl AsyncFn(&str) -> Result<(), Failure>,
+    done: impl Fn(&str) -> String,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let mut failed = 0;
     for name in names {
-        match cluster::patch(session, name, patches).await {
-            Ok(()) => output.line(&format!("rollout '{name}' {done}"))?,
+        match change(name).await {
+            Ok(()) => output.line(&done(name))?,
             Err(failure) if names.len() == 1 => return Err(failure),
             Err(failure) => {
                 output.complain(&format!("Error: {failure}"))?;
-                failures.push(failure);
+                failed += 1;
             }
         }
     }
-    if failures.is_empty() {
+    if failed == 0 {
         return Ok(());
     }
-    Err(Failure::Several { failed: failures.len(), count: names.len() })
+    Err(Failure::Several { failed, count: names.len(), what })
 }

@@ -1,7 +1,9 @@
 //! The verbs: one module each. They read, print through [`Output`] and say how it went.
 
 pub(crate) mod change;
+mod create;
 mod get;
+mod lint;
 mod list;
 mod status;
 mod version;
@@ -12,7 +14,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
-use crate::args::{Get, List, Retry, Verb};
+use crate::analyze;
+use crate::args::{CreateKind, Get, List, Retry, Terminate, Verb};
 use crate::error::Failure;
 use crate::output::Output;
 use crate::playground::{self, Setting};
@@ -37,15 +40,24 @@ pub async fn run(
     output: &mut Output<'_>,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    // These two need no cluster.
+    // These need no cluster.
     match verb {
         Verb::Version(args) => return Ok(output.lines(&version::lines(args.short))?),
         Verb::Playground(_) => return playground::run(Setting::real(), output, stop).await,
+        Verb::Lint(args) => return lint::lint(args, output),
+        Verb::Analyze(args) => {
+            let analyzed = async {
+                let setting = analyze::Setting::real()?;
+                analyze::run(args, setting, output, stop).await
+            };
+            return analyzed.await.map_err(analyze::as_error);
+        }
         _ => {}
     }
     let session = connect().await?;
     match verb {
         Verb::Get(Get::Rollout(args)) => get::rollout(&session, args, output, stop).await,
+        Verb::Get(Get::Analysisrun(args)) => get::analysis_run(&session, args, output, stop).await,
         Verb::List(List::Rollouts(args)) => list::rollouts(&session, args, output, stop).await,
         Verb::Status(args) => status::status(&session, args, output, stop).await,
         Verb::Promote(args) => change::promote(&session, args, output).await,
@@ -53,7 +65,14 @@ pub async fn run(
         Verb::Retry(Retry::Rollout(args)) => change::retry(&session, &args.names, output).await,
         Verb::Pause(args) => change::pause(&session, &args.names, output).await,
         Verb::Why(args) => why::why(&session, args, output).await,
-        Verb::Playground(_) | Verb::Version(_) => Ok(()),
+        Verb::Terminate(Terminate::Analysisrun(args)) => {
+            change::terminate(&session, &args.names, output).await
+        }
+        Verb::Create(args) => match &args.kind {
+            Some(CreateKind::Analysisrun(run)) => create::run(&session, args, run, output).await,
+            None => create::files(&session, args, output, stop).await,
+        },
+        Verb::Playground(_) | Verb::Version(_) | Verb::Lint(_) | Verb::Analyze(_) => Ok(()),
     }
 }
 

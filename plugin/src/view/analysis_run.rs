@@ -8,7 +8,7 @@ use super::icon::Icon;
 use super::objects::{created, is_owned, name, revision};
 
 /// Metadata of a measurement: the Job that took it.
-const JOB_NAME: &str = "job-name";
+pub(crate) const JOB_NAME: &str = "job-name";
 
 /// An AnalysisRun.
 #[derive(Clone, Debug, PartialEq, Eq)]

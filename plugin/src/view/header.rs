@@ -39,7 +39,8 @@ pub fn lines(view: &RolloutView, palette: Palette) -> Vec<String> {
     head
 }
 
-fn field(label: &str, value: &str) -> String {
+/// A labelled line of a head.
+pub(crate) fn field(label: &str, value: &str) -> String {
     format!("{label:<17}{value}")
 }
 

@@ -101,7 +101,8 @@ impl Bench {
         Self { limit: Some(limit), ..self }
     }
 
-    fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
+    /// Objects of a kind in the namespace, as their owner sees them.
+    pub(crate) fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
         Api::namespaced_with(self.cluster.client("owner"), NAMESPACE, resource)
     }
 

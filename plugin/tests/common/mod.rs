@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
 pub(crate) mod bench;
+pub(crate) mod prometheus;
 pub(crate) mod world;
 
 use kube::ResourceExt;

@@ -52,6 +52,24 @@ async fn a_range_query() {
 }
 
 #[tokio::test]
+async fn the_past_is_asked_for_by_its_instant() {
+    let server = StandIn::start(|_| ok(vector(&["1"]))).await;
+    let mut cx = Stage::default().context();
+    cx.data_of = Some("2026-01-31T10:00:00.250Z".parse().unwrap());
+    let address = server.url("");
+    sample(&cx, &metric(json!({"prometheus": {"address": address, "query": "up"}}))).await;
+    assert_eq!(server.only().pair("time"), format!("{}.250", NOW_SECONDS - 7200));
+    let server = StandIn::start(|_| ok(vector(&["1"]))).await;
+    let window = json!({"start": "now() - duration(\"1h\")", "end": "now()", "step": "1m"});
+    let metric = metric(json!({"prometheus": {
+        "address": server.url(""), "query": "up", "rangeQuery": window,
+    }}));
+    sample(&cx, &metric).await;
+    assert_eq!(server.only().pair("start"), format!("{}.250", NOW_SECONDS - 10_800));
+    assert_eq!(server.only().pair("end"), format!("{}.250", NOW_SECONDS - 7200));
+}
+
+#[tokio::test]
 async fn nothing_is_an_empty_list() {
     let server = StandIn::start(|_| ok(vector(&[]))).await;
     let cx =

@@ -188,6 +188,7 @@ impl Stage {
         let (secrets, jobs) = (Arc::new(self.secrets), Arc::new(self.jobs));
         let context = Context {
             now: NOW.parse().unwrap(),
+            data_of: None,
             run: RunId {
                 namespace: "shop".to_owned(),
                 name: "run".to_owned(),

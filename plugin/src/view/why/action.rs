@@ -2,7 +2,7 @@
 
 use sluice_crd::rollout::PauseReason;
 
-use super::{PodTrouble, Scene, Situation, WaitedFor};
+use super::{Analysis, PodTrouble, Scene, Situation, WaitedFor};
 
 /// Something that a person can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,16 @@ pub(super) fn actions(
     scene: &Scene<'_>,
     situation: &Situation,
     waited_for: Option<&WaitedFor>,
+    analyses: &[Analysis],
 ) -> Vec<Action> {
     let mut actions = looks(scene, waited_for);
+    actions.extend(analyses.iter().map(|analysis| Action {
+        command: format!(
+            "kubectl argo rollouts get analysisrun {} -n {}",
+            analysis.run, scene.view.namespace
+        ),
+        effect: "all that it measured, with the queries".to_owned(),
+    }));
     actions.extend(verbs(scene, situation));
     actions
 }
@@ -71,6 +79,20 @@ fn verbs(scene: &Scene<'_>, situation: &Situation) -> Vec<Action> {
             ),
             effect: "correct what is named above; or apply it from where it is kept".to_owned(),
         }),
+        Situation::Unfit => {
+            let (name, namespace) = (&scene.view.name, &scene.view.namespace);
+            actions.push(Action {
+                command: format!("kubectl get analysistemplates -n {namespace}"),
+                effect: "which ones there are; kubectl argo rollouts lint says what is wrong in a \
+                         file"
+                    .to_owned(),
+            });
+            actions.push(Action {
+                command: format!("kubectl edit rollout -n {namespace} {name}"),
+                effect: "correct what it refers to".to_owned(),
+            });
+            actions.extend(abort());
+        }
         Situation::Aborted => {
             actions.push(plugin("retry rollout", "tries the same version again, from step 1"));
         }
@@ -99,11 +121,13 @@ fn verbs(scene: &Scene<'_>, situation: &Situation) -> Vec<Action> {
             actions.extend(abort());
         }
         Situation::Measuring { kind, name, .. } => {
-            let kind = kind.to_lowercase();
-            actions.push(Action {
-                command: format!("kubectl describe {kind} -n {} {name}", scene.view.namespace),
-                effect: "what has been measured".to_owned(),
-            });
+            if *kind != "AnalysisRun" {
+                let kind = kind.to_lowercase();
+                actions.push(Action {
+                    command: format!("kubectl describe {kind} -n {} {name}", scene.view.namespace),
+                    effect: "what has been measured".to_owned(),
+                });
+            }
             actions.push(plugin("promote", "skips this step"));
             actions.extend(abort());
         }

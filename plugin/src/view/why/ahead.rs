@@ -59,6 +59,7 @@ pub(super) fn steps(scene: &Scene<'_>, situation: &Situation) -> Vec<Step> {
     let goes_through = match situation {
         Situation::DeadlineExceeded
         | Situation::PausedByUser
+        | Situation::Unfit
         | Situation::Paused { .. }
         | Situation::Measuring { .. }
         | Situation::Moving => scene.has_other_stable() && !scene.status.promote_full,
@@ -74,7 +75,8 @@ pub(super) fn steps(scene: &Scene<'_>, situation: &Situation) -> Vec<Step> {
     let index = usize::try_from(scene.status.current_step_index.unwrap_or(0)).unwrap_or(0);
     // The instant before which the next step does not begin; unknown behind a wait of unknown
     // length, such as that of a person.
-    let mut clock = (*situation != Situation::PausedByUser).then_some(scene.now);
+    let is_stopped = matches!(situation, Situation::PausedByUser | Situation::Unfit);
+    let mut clock = (!is_stopped).then_some(scene.now);
     let mut out = Vec::new();
     for (position, step) in steps.iter().enumerate() {
         let state = match position {

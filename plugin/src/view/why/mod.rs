@@ -6,18 +6,21 @@
 
 mod action;
 mod ahead;
+mod analysis;
 mod reason;
 mod situation;
 mod text;
 mod trouble;
 mod version;
 
+use sluice_crd::analysis::AnalysisRun;
 use sluice_crd::rollout::{Rollout, RolloutStatus};
 use sluice_crd::time::Time;
 use sluice_planner::conditions;
 
 pub use action::Action;
 pub use ahead::{Gate, Step, StepState};
+pub use analysis::Analysis;
 pub use situation::Situation;
 pub use text::lines;
 pub use trouble::PodTrouble;
@@ -43,6 +46,8 @@ pub struct Why {
     pub since: Option<Since>,
     /// What ends it, and when.
     pub ends: Vec<End>,
+    /// The analyses that it rests on, or waits for.
+    pub analyses: Vec<Analysis>,
     /// The versions that have pods or should have some, the newest first.
     pub versions: Vec<Version>,
     /// The version whose pods are waited for, with what keeps them.
@@ -76,6 +81,7 @@ struct Scene<'a> {
     rollout: &'a Rollout,
     status: &'a RolloutStatus,
     view: &'a RolloutView,
+    runs: &'a [AnalysisRun],
     now: Time,
 }
 
@@ -112,11 +118,12 @@ impl Why {
         let empty = RolloutStatus::default();
         let rollout = &objects.rollout;
         let status = rollout.status.as_ref().unwrap_or(&empty);
-        let scene = Scene { rollout, status, view: &view, now };
+        let scene = Scene { rollout, status, view: &view, runs: &objects.analysis_runs, now };
         let situation = Situation::of(&scene);
         let finding = reason::find(&scene, &situation);
         let waited_for = version::waited_for(&scene, &situation, &objects.pods);
-        let actions = action::actions(&scene, &situation, waited_for.as_ref());
+        let analyses = analysis::analyses(&scene, &situation);
+        let actions = action::actions(&scene, &situation, waited_for.as_ref(), &analyses);
         let versions = version::versions(&scene);
         let steps = ahead::steps(&scene, &situation);
         Self {
@@ -124,6 +131,7 @@ impl Why {
             reasons: finding.reasons,
             since: finding.since,
             ends: finding.ends,
+            analyses,
             versions,
             waited_for,
             steps,

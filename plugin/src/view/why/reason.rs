@@ -37,7 +37,9 @@ fn ready_reasons(scene: &Scene<'_>, situation: &Situation) -> Option<Vec<String>
     }
     // How it ends is told beside, with how far away that is.
     let tells_the_end = |clause: &String| {
-        clause.starts_with("without progress ") || clause.starts_with("ends with ")
+        ["without progress ", "ends with ", "the step is over when "]
+            .iter()
+            .any(|words| clause.starts_with(words))
     };
     Some(clauses(&ready.message).into_iter().filter(|clause| !tells_the_end(clause)).collect())
 }
@@ -51,7 +53,7 @@ fn may_say(situation: &Situation, code: &str) -> bool {
         "PausedByUser" => matches!(situation, Situation::PausedByUser),
         "RolloutAborted" => matches!(situation, Situation::Aborted),
         "ProgressDeadlineExceeded" => matches!(situation, Situation::DeadlineExceeded),
-        "InvalidSpec" => matches!(situation, Situation::Invalid),
+        "InvalidSpec" => matches!(situation, Situation::Invalid | Situation::Unfit),
         "UnsupportedFeature" => matches!(situation, Situation::Held),
         "PodsNotAvailable" | "PodsMoving" => {
             matches!(situation, Situation::Moving | Situation::Healthy)
@@ -60,8 +62,17 @@ fn may_say(situation: &Situation, code: &str) -> bool {
     }
 }
 
+/// The clauses of a message. What stands in brackets stays together.
 fn clauses(message: &str) -> Vec<String> {
-    message.split("; ").map(str::to_owned).collect()
+    let mut out: Vec<String> = Vec::new();
+    let is_open = |clause: &String| clause.matches('(').count() > clause.matches(')').count();
+    for clause in message.split("; ") {
+        match out.last_mut().filter(|last| is_open(last)) {
+            Some(last) => *last = format!("{last}; {clause}"),
+            None => out.push(clause.to_owned()),
+        }
+    }
+    out
 }
 
 /// The reasons as they follow from the status.
@@ -69,7 +80,9 @@ fn own_reasons(scene: &Scene<'_>, situation: &Situation) -> Vec<String> {
     let status = scene.status;
     match situation {
         Situation::Lagging(lag) => vec![lagging(scene, *lag)],
-        Situation::Invalid => said(scene, kinds::INVALID_SPEC, "the spec is invalid"),
+        Situation::Invalid | Situation::Unfit => {
+            said(scene, kinds::INVALID_SPEC, "the spec is invalid")
+        }
         Situation::Held => said(scene, kinds::STALLED, &status.message),
         Situation::NotCreated => said(scene, kinds::PROGRESSING, &status.message),
         Situation::Aborted => aborted(scene),
@@ -205,6 +218,7 @@ fn since(scene: &Scene<'_>, situation: &Situation) -> Option<Since> {
         Situation::Lagging(Lag::NoStatus) => (scene.view.created, "it was created"),
         Situation::Lagging(_) => (None, ""),
         Situation::Invalid => (changed(kinds::INVALID_SPEC), "the spec was refused"),
+        Situation::Unfit => (changed(kinds::INVALID_SPEC), "it was found not to fit"),
         Situation::Held => (changed(kinds::STALLED), "it was first held"),
         Situation::Aborted => (status.aborted_at, "it was aborted"),
         Situation::NotCreated => (changed(kinds::PROGRESSING), "the creation was refused"),
@@ -227,6 +241,10 @@ fn ends(scene: &Scene<'_>, situation: &Situation) -> Vec<End> {
             "when a controller that looks after this Rollout runs; it needs some seconds at most",
         )],
         Situation::Invalid => vec![when("with the next spec that is valid")],
+        Situation::Unfit => vec![when(
+            "when what it refers to is there and fits: then it goes on by itself; no step is taken \
+             before",
+        )],
         Situation::Held => vec![when(
             "when the field is taken out of the Rollout, or the controller is replaced by one that \
              has the feature",
@@ -243,10 +261,13 @@ fn ends(scene: &Scene<'_>, situation: &Situation) -> Vec<End> {
             vec![End { at: Some(*until), what: "the pause ends by itself".to_owned() }, promoted()]
         }
         Situation::Paused { until: None, .. } => vec![promoted()],
-        Situation::Measuring { kind, .. } => vec![End {
-            at: None,
-            what: format!("when the {kind} is over: it goes on if that succeeds"),
-        }],
+        Situation::Measuring { kind: "AnalysisRun", .. } => vec![when(
+            "when the AnalysisRun is over: it goes on if that is Successful, is aborted if it has \
+             failed, and pauses if it cannot tell",
+        )],
+        Situation::Measuring { kind, .. } => {
+            vec![when(&format!("when the {kind} is over: it goes on if that succeeds"))]
+        }
         Situation::Moving => {
             let mut ends = vec![when("when the pods are there")];
             ends.extend(deadline(scene));

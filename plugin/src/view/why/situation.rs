@@ -15,6 +15,9 @@ pub enum Situation {
     Lagging(Lag),
     /// The spec is refused.
     Invalid,
+    /// Something that the Rollout refers to does not fit, an AnalysisTemplate for one: what runs
+    /// goes on running, and no step is taken.
+    Unfit,
     /// A field is used whose feature the controller lacks.
     Held,
     /// The new version was given up.
@@ -56,7 +59,8 @@ impl Situation {
         if let Some(lag) = scene.view.phase.lag {
             return Self::Lagging(lag);
         }
-        if scene.condition(kinds::INVALID_SPEC).is_some() {
+        let invalid = scene.condition(kinds::INVALID_SPEC).map(|c| c.reason.as_str());
+        if invalid.is_some_and(|reason| reason != reasons::INVALID_REFERENCE) {
             return Self::Invalid;
         }
         if conditions::is_held(status) {
@@ -67,6 +71,9 @@ impl Situation {
         }
         if progressing == Some(reasons::REPLICA_SET_CREATE_ERROR) {
             return Self::NotCreated;
+        }
+        if invalid.is_some() {
+            return Self::Unfit;
         }
         if progressing == Some(reasons::TIMED_OUT) {
             return Self::DeadlineExceeded;

@@ -2,10 +2,11 @@
 
 use sluice_crd::time::Time;
 
-use super::{Gate, Step, StepState, WaitedFor, Why};
+use super::{Analysis, Gate, Step, StepState, WaitedFor, Why};
 use crate::view::age::{age, instant};
 use crate::view::colour::{Colour, Palette};
 use crate::view::columns::Columns;
+use crate::view::run::{Next, state};
 
 /// Steps before the current one, and after it, that are shown.
 const STEPS_BEFORE: usize = 1;
@@ -27,6 +28,7 @@ pub fn lines(why: &Why, palette: Palette) -> Vec<String> {
         None => end.what.clone(),
     };
     labelled(&mut out, "Ends", &why.ends.iter().map(end).collect::<Vec<_>>());
+    section(&mut out, "Analysis", &analyses(&why.analyses, now, palette));
     section(&mut out, "Versions", &versions(why));
     if let Some(waited_for) = &why.waited_for {
         section(&mut out, "Pods", &pods(waited_for, now, palette));
@@ -65,6 +67,25 @@ fn title(why: &Why, palette: Palette) -> String {
         title = format!("{title} ({})", phase.message);
     }
     title
+}
+
+fn analyses(analyses: &[Analysis], now: Time, palette: Palette) -> Vec<String> {
+    let mut out = Vec::new();
+    for analysis in analyses {
+        let purpose = analysis.purpose.as_ref().map(|purpose| format!(" ({purpose})"));
+        let state = state(&analysis.phase, palette);
+        out.push(format!("AnalysisRun {}{}: {state}", analysis.run, purpose.unwrap_or_default()));
+        out.extend(analysis.evidence.iter().map(|evidence| format!("  {evidence}")));
+        if analysis.more > 0 {
+            out.push(format!("  and {} more", analysis.more));
+        }
+        match analysis.next {
+            Some(Next::Now) => out.push("  a measurement is due, or under way".to_owned()),
+            Some(Next::At(at)) => out.push(format!("  next measurement {}", instant(at, now))),
+            None => {}
+        }
+    }
+    out
 }
 
 fn versions(why: &Why) -> Vec<String> {
