@@ -4,6 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sluice_analysis::run::is_completed;
+use sluice_crd::analysis::AnalysisPhase;
+
+use crate::view::analysis_run::{self, AnalysisRunView};
 use crate::view::colour::Palette;
 use crate::view::columns::width;
 use crate::view::icon::{Icon, kind};
@@ -26,6 +30,8 @@ pub struct Narrator {
     palette: Palette,
     head: String,
     sets: BTreeMap<String, SetRow>,
+    /// By the name of an AnalysisRun.
+    runs: BTreeMap<String, AnalysisPhase>,
 }
 
 /// What a row of a ReplicaSet shows, and those of its pods.
@@ -59,6 +65,9 @@ impl Narrator {
         }
         for set in why.rollout.replica_sets() {
             self.replica_set(set, &mut lines);
+        }
+        for run in why.rollout.revisions.iter().flat_map(|revision| &revision.analysis_runs) {
+            self.analysis_run(run, why, &mut lines);
         }
         lines.iter_mut().for_each(|line| *line = format!("{}{line}", clock(at)));
         lines
@@ -96,6 +105,20 @@ impl Narrator {
         }
         lines.extend(moved.into_values().filter_map(|pods| self.pod_row(&pods)));
         self.sets.insert(set.name.clone(), row);
+    }
+
+    /// A row where its verdict has changed: a measurement alone would be a row a second.
+    fn analysis_run(&mut self, run: &AnalysisRunView, why: &Why, lines: &mut Vec<String>) {
+        if run.phase == AnalysisPhase::default() || self.runs.get(&run.name) == Some(&run.phase) {
+            return;
+        }
+        let evidence = why.analyses.iter().find(|analysis| analysis.run == run.name);
+        let evidence = evidence.filter(|_| is_completed(&run.phase));
+        let info = evidence.map(|analysis| analysis.evidence.join("; ")).unwrap_or_default();
+        let name = format!("  {} {}", kind::ANALYSIS_RUN, run.name);
+        let state = format!("{} {}", self.icon(analysis_run::icon(&run.phase)), run.phase);
+        lines.extend(wrapped(row(&name, &state, &info).trim_end(), LINE_MAX - CLOCK, "      "));
+        self.runs.insert(run.name.clone(), run.phase.clone());
     }
 
     fn set_row(&self, set: &ReplicaSetView) -> String {

@@ -260,7 +260,7 @@ impl Story<'_, '_> {
         let Some(why) = self.tell()? else { return Ok(()) };
         let view = &why.rollout;
         let (updated, current) = (view.updated, view.current);
-        self.comment(&format!("{updated} of {current} pods are new, and it waits for somebody:"))?;
+        self.comment(&format!("{updated} of {current} pods are new, and they are measured:"))?;
         self.command(&format!("kubectl argo rollouts get rollout {NAME}"))?;
         self.shown(&tree::lines(view, self.output.palette))
     }

@@ -193,9 +193,16 @@ fn promises(facts: &Facts) -> Vec<String> {
         0 => "all kept".to_owned(),
         broken => format!("{broken} times broken"),
     };
-    let all = facts.promises.join(", ");
-    let text = format!("{count} watched at {changes} changes, {kept}: {all}");
-    let mut out = wrapped(&text, LINE_MAX - LABEL, "");
+    let mut text = format!("{count} watched at {changes} changes, {kept}:");
+    for (told, promise) in facts.promises.iter().enumerate() {
+        let more = format!("{text} {promise},");
+        if told > 0 && more.len() > 2 * (LINE_MAX - LABEL) - "and 9 more".len() {
+            text = format!("{text} and {} more", count - told);
+            break;
+        }
+        text = more;
+    }
+    let mut out = wrapped(text.trim_end_matches([',', ':']), LINE_MAX - LABEL, "");
     out.extend(facts.breaches.iter().take(BREACHES_MAX).cloned());
     out
 }
