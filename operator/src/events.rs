@@ -81,8 +81,16 @@ pub fn channel(client: Client, metrics: Metrics) -> (EventSink, EventSender) {
 }
 
 impl EventSink {
-    /// Tells of a transition.
+    /// Tells of a transition, also in the log: Events are gone after an hour.
     pub fn tell(&self, about: &About, transition: &Transition, now: DateTime<Utc>) {
+        tracing::info!(
+            namespace = about.namespace,
+            kind = about.kind,
+            name = about.name,
+            reason = transition.reason,
+            "{}",
+            transition.message
+        );
         self.metrics.event(about, transition);
         let told = Told { about: about.clone(), transition: transition.clone(), at: now };
         if self.queue.try_send(told).is_err() {
