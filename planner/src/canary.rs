@@ -106,7 +106,8 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
 /// Why the new version becomes the stable one now, if it does (I16).
 fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     let whole = release.new.record().is_some() && release.new.available() >= release.replicas;
-    if !whole || release.spec().paused {
+    // Inconclusive, it waits for a person to say how it goes on, past the last step as well.
+    if !whole || release.spec().paused || entry.cursor.is_inconclusive() {
         return None;
     }
     let all_steps_done = entry.cursor.index >= release.step_count();
