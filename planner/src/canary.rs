@@ -111,6 +111,9 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
         return None;
     }
     let all_steps_done = entry.cursor.index >= release.step_count();
+    if entry.stage == Stage::Stepping && analysis::is_unmeasured(release, entry.cursor.index) {
+        return None;
+    }
     match entry.stage {
         Stage::Initial => Some("Initial deploy".to_owned()),
         Stage::Promoting if services::stable_is_on_new(release) => {
@@ -147,8 +150,9 @@ fn actions(
     let mut moves = scale::moves(release, stage, cursor, &services::routed(release), status);
     let mut switches = services::switches(release, stage, cursor, &moves.asked);
     moves.actions.append(&mut switches.actions);
-    moves.actions.extend(history::deletions(release));
+    // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());
+    moves.actions.extend(history::deletions(release));
     moves.actions.extend(analysis::deletions(release, decision.runs));
     (moves, switches)
 }
