@@ -37,14 +37,19 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     }
 
     // Can what is to be measured be measured?
-    let prospects = analysis::look(&release);
-    if let Some(path) = prospects.unsupported {
-        return refuse::held(s, path);
-    }
+    let mut prospects = analysis::look(&release);
 
     // Where does the release stand, and how far does it get now?
     let step_hash = sluice_crd::identity::step_hash(canary.steps.as_deref());
     let mut entry = stage::enter(&release, &step_hash);
+    if let Some(path) = prospects.unsupported.take() {
+        if entry.reset || matches!(entry.stage, Stage::Initial | Stage::Steady) {
+            return refuse::held(s, path);
+        }
+        // A release that is under way is not left to itself: the runs that there are have their
+        // say, and it can be aborted.
+        prospects.problems.push(format!("UnsupportedFeature: {path}"));
+    }
     let unfit = !prospects.problems.is_empty();
     if unfit && entry.stage == Stage::Stepping && entry.reset {
         return refuse::unfit(&release, prospects.problems);
