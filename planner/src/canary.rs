@@ -5,7 +5,7 @@ use sluice_crd::rollout::{CanaryStrategy, RolloutStatus};
 
 use crate::conditions::{self, kinds, reasons};
 use crate::newest::{self, Newest};
-use crate::plan::{Plan, StatusWrite, Wake};
+use crate::plan::{Action, Plan, StatusWrite, Wake};
 use crate::reason::Reason;
 use crate::release::{New, Release};
 use crate::scale::Moves;
@@ -162,6 +162,15 @@ fn actions(
     (moves, switches)
 }
 
+/// Whether an action ends a run that the status names.
+fn ends_what_counts(release: &Release<'_>, action: &Action) -> bool {
+    let canary = &release.status().canary;
+    let named =
+        [&canary.current_step_analysis_run_status, &canary.current_background_analysis_run_status];
+    matches!(action, Action::TerminateRun { name, .. }
+        if named.into_iter().flatten().any(|run| run.name == *name))
+}
+
 fn finish(
     release: &Release<'_>,
     decision: &Decision<'_>,
@@ -191,6 +200,11 @@ fn finish(
     let written_first = urgency.is_some() && decision.is_final();
     if release.snapshot.failure.is_some() || written_first {
         actions.clear();
+    }
+    // A run that the status still names is ended once it does not: should that be taken back before
+    // it is written, a run that was ended would be taken for a success.
+    if urgency.is_some() {
+        actions.retain(|action| !ends_what_counts(release, action));
     }
     Plan {
         actions,
