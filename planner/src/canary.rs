@@ -5,7 +5,7 @@ use sluice_crd::rollout::{CanaryStrategy, RolloutStatus};
 
 use crate::conditions::{self, kinds, reasons};
 use crate::newest::{self, Newest};
-use crate::plan::{Plan, StatusWrite, Wake};
+use crate::plan::{Action, Plan, StatusWrite, Wake};
 use crate::reason::Reason;
 use crate::release::{New, Release};
 use crate::scale::Moves;
@@ -37,14 +37,19 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     }
 
     // Can what is to be measured be measured?
-    let prospects = analysis::look(&release);
-    if let Some(path) = prospects.unsupported {
-        return refuse::held(s, path);
-    }
+    let mut prospects = analysis::look(&release);
 
     // Where does the release stand, and how far does it get now?
     let step_hash = sluice_crd::identity::step_hash(canary.steps.as_deref());
     let mut entry = stage::enter(&release, &step_hash);
+    if let Some(path) = prospects.unsupported.take() {
+        if entry.reset || matches!(entry.stage, Stage::Initial | Stage::Steady) {
+            return refuse::held(s, path);
+        }
+        // A release that is under way is not left to itself: the runs that there are have their
+        // say, and it can be aborted.
+        prospects.problems.push(format!("UnsupportedFeature: {path}"));
+    }
     let unfit = !prospects.problems.is_empty();
     if unfit && entry.stage == Stage::Stepping && entry.reset {
         return refuse::unfit(&release, prospects.problems);
@@ -106,10 +111,14 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
 /// Why the new version becomes the stable one now, if it does (I16).
 fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     let whole = release.new.record().is_some() && release.new.available() >= release.replicas;
-    if !whole || release.spec().paused {
+    // Inconclusive, it waits for a person to say how it goes on, past the last step as well.
+    if !whole || release.spec().paused || entry.cursor.is_inconclusive() {
         return None;
     }
     let all_steps_done = entry.cursor.index >= release.step_count();
+    if entry.stage == Stage::Stepping && analysis::is_unmeasured(release, entry.cursor.index) {
+        return None;
+    }
     match entry.stage {
         Stage::Initial => Some("Initial deploy".to_owned()),
         Stage::Promoting if services::stable_is_on_new(release) => {
@@ -146,10 +155,20 @@ fn actions(
     let mut moves = scale::moves(release, stage, cursor, &services::routed(release), status);
     let mut switches = services::switches(release, stage, cursor, &moves.asked);
     moves.actions.append(&mut switches.actions);
-    moves.actions.extend(history::deletions(release));
+    // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());
+    moves.actions.extend(history::deletions(release));
     moves.actions.extend(analysis::deletions(release, decision.runs));
     (moves, switches)
+}
+
+/// Whether an action ends a run that the status names.
+fn ends_what_counts(release: &Release<'_>, action: &Action) -> bool {
+    let canary = &release.status().canary;
+    let named =
+        [&canary.current_step_analysis_run_status, &canary.current_background_analysis_run_status];
+    matches!(action, Action::TerminateRun { name, .. }
+        if named.into_iter().flatten().any(|run| run.name == *name))
 }
 
 fn finish(
@@ -181,6 +200,11 @@ fn finish(
     let written_first = urgency.is_some() && decision.is_final();
     if release.snapshot.failure.is_some() || written_first {
         actions.clear();
+    }
+    // A run that the status still names is ended once it does not: should that be taken back before
+    // it is written, a run that was ended would be taken for a success.
+    if urgency.is_some() {
+        actions.retain(|action| !ends_what_counts(release, action));
     }
     Plan {
         actions,

@@ -41,6 +41,8 @@ fn targets(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
         },
         Stage::Aborted => Targets { new: Pods::ZERO, stable: release.replicas, older_stay: false },
         Stage::Promoting | Stage::Stepping if release.spec().paused => frozen(release),
+        // Nothing more is given to a version of which nobody can tell whether it is good.
+        Stage::Stepping if cursor.is_inconclusive() => frozen(release),
         Stage::Promoting | Stage::Stepping => {
             let split = split_for(release, cursor.weight(release));
             Targets { new: split.canary, stable: split.stable, older_stay: false }
@@ -48,7 +50,7 @@ fn targets(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
     }
 }
 
-/// Paused by its user: the versions keep their shares; only `spec.replicas` moves them.
+/// Paused, by its user or as inconclusive: the versions keep their shares; only `spec.replicas` moves them.
 fn frozen(release: &Release<'_>) -> Targets {
     let new = held(release, &release.new);
     let stable = release.stable.as_deref();

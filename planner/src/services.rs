@@ -63,6 +63,8 @@ fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> G
     let to = match stage {
         // What was promoted in this very pass is stable only by its status yet to be written.
         Stage::Initial | Stage::Steady => new(release),
+        // Nobody can tell whether the new version is good: a person is asked first.
+        Stage::Stepping if all_steps_done && cursor.is_inconclusive() => return None,
         Stage::Stepping | Stage::Promoting if all_steps_done => new(release),
         // No room for two: where the only pod is the new version's, there the Service has to be.
         Stage::Stepping if only_new(release, cursor) => new(release),

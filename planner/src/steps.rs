@@ -78,15 +78,16 @@ impl Cursor {
     /// step whose analysis is successful (I5).
     pub(crate) fn advance(&mut self, release: &Release<'_>, passed: Option<usize>) {
         while let Some(step) = release.steps.get(self.index) {
+            let unmeasured = analysis::is_unmeasured(release, self.index);
             let over = match gate(step) {
-                Gate::Pause(pause) => self.pause_is_over(release, pause),
+                Gate::Pause(pause) => self.pause_is_over(release, pause, unmeasured),
                 Gate::SetWeight => {
                     self.end_pause();
-                    reached(release, self.weight(release))
+                    !unmeasured && reached(release, self.weight(release))
                 }
                 Gate::Analysis => {
                     self.end_pause();
-                    passed == Some(self.index)
+                    !unmeasured && passed == Some(self.index)
                 }
                 Gate::Nothing => false,
             };
@@ -120,7 +121,12 @@ impl Cursor {
         self.pauses.iter().any(|p| p.reason == PauseReason::InconclusiveAnalysisRun)
     }
 
-    fn pause_is_over(&mut self, release: &Release<'_>, pause: &RolloutPause) -> bool {
+    fn pause_is_over(
+        &mut self,
+        release: &Release<'_>,
+        pause: &RolloutPause,
+        unmeasured: bool,
+    ) -> bool {
         let now = release.now;
         let began = self.pauses.iter().find(|p| p.reason == PauseReason::CanaryPauseStep);
         let ends = match (began, self.controller_pause) {
@@ -130,8 +136,11 @@ impl Cursor {
             (Some(condition), _) => pause_end(pause, condition.start_time),
         };
         if ends.is_some_and(|end| end <= now) {
-            self.end_pause();
-            return true;
+            // Left as it is until the run is there: how it ended is found again then.
+            if !unmeasured {
+                self.end_pause();
+            }
+            return !unmeasured;
         }
         if began.is_none() {
             self.pauses

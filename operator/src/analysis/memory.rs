@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sluice_analysis::run::{CompiledRun, InvalidRun, Taken, compile};
-use sluice_crd::analysis::AnalysisRunSpec;
+use sluice_crd::analysis::{AnalysisRunSpec, AnalysisRunStatus};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -25,6 +25,8 @@ pub(crate) struct RunMemory {
     /// Results that the status does not show yet.
     pub(crate) taken: Vec<Taken>,
     under_way: BTreeMap<String, UnderWay>,
+    /// A status was sent and there was no answer: nobody knows whether it was written.
+    unanswered: bool,
     /// Since when a status waits to be written together with what else comes.
     pub(crate) unwritten_since: Option<Instant>,
     tickets: u64,
@@ -50,13 +52,35 @@ impl RunMemory {
             compiled: compiled(live, conditions),
             taken: Vec::new(),
             under_way: BTreeMap::new(),
+            unanswered: false,
             unwritten_since: None,
             tickets: 0,
         }
     }
 
-    /// Reads the spec anew, where it has changed.
-    pub(crate) fn follow(&mut self, live: &LiveRun, conditions: &mut ConditionCache) {
+    /// A status was written, with so many of the results.
+    pub(crate) fn written(&mut self, results: usize) {
+        self.taken.drain(..results.min(self.taken.len()));
+        self.unanswered = false;
+        self.unwritten_since = None;
+    }
+
+    /// A status was sent, and there was no answer.
+    pub(crate) fn not_answered(&mut self) {
+        self.unanswered = true;
+    }
+
+    /// Follows the record: it shows whether a write got through whose answer was lost, and no result
+    /// counts twice; the spec is read anew, where it has changed.
+    pub(crate) fn follow(
+        &mut self,
+        live: &LiveRun,
+        status: &AnalysisRunStatus,
+        conditions: &mut ConditionCache,
+    ) {
+        if self.unanswered {
+            forget_shown(&mut self.taken, status);
+        }
         if *self.source.0 != *live.spec || self.source.1 != live.no_data {
             self.source = (Arc::clone(&live.spec), live.no_data.clone());
             self.compiled = compiled(live, conditions);
@@ -102,6 +126,21 @@ impl Drop for RunMemory {
     fn drop(&mut self) {
         for under_way in self.under_way.values() {
             under_way.task.abort();
+        }
+    }
+}
+
+/// Forgets the results that the status shows. Those of the same metric that came before are in it
+/// as well, should it no longer keep them.
+fn forget_shown(taken: &mut Vec<Taken>, status: &AnalysisRunStatus) {
+    let is_shown = |one: &Taken| {
+        let result = status.metric_results.iter().find(|result| result.name == one.metric);
+        result.is_some_and(|result| result.measurements.contains(&one.measurement))
+    };
+    let mut shown = BTreeSet::new();
+    for index in (0..taken.len()).rev() {
+        if shown.contains(&taken[index].metric) || is_shown(&taken[index]) {
+            shown.insert(taken.remove(index).metric);
         }
     }
 }

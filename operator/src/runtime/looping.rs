@@ -204,8 +204,12 @@ impl Loop {
         if led != self.led {
             self.led = led;
             self.shell.metrics.leads(led);
-            // Who leads now measures by himself; what was measured here is nobody's any more.
-            self.runs.clear();
+            // Who leads now measures by himself; what was measured here is nobody's any more. Should
+            // it be this replica again, all of it is looked at anew: a measurement that ends with
+            // this comes back to nobody.
+            for key in std::mem::take(&mut self.runs).into_keys() {
+                self.queue.add(key, now);
+            }
         }
         let gone: Vec<Key> =
             self.forget_at.iter().filter(|(_, at)| **at <= now).map(|(k, _)| k.clone()).collect();

@@ -72,7 +72,7 @@ impl Loop {
             .runs
             .entry(key.clone())
             .or_insert_with(|| RunMemory::new(&record.uid, clock, live, conditions));
-        memory.follow(live, conditions);
+        memory.follow(live, status, conditions);
         plan(&RunSnapshot {
             now: clock,
             run: memory.compiled.as_deref(),
@@ -161,8 +161,7 @@ impl Loop {
         match written.result {
             Ok(()) => {
                 if let Some(memory) = self.runs.get_mut(&key) {
-                    memory.taken.drain(..results.min(memory.taken.len()));
-                    memory.unwritten_since = None;
+                    memory.written(results);
                 }
                 if !dropped.is_empty() {
                     let uid = about.uid.clone();
@@ -178,7 +177,12 @@ impl Loop {
                 self.shell.metrics.run_reconcile_failed(&key.namespace, &key.name);
                 self.queue.failed(&key, now);
             }
-            Err(failure) => self.retry(&key, &failure, now),
+            Err(failure) => {
+                if let (Failure::Unanswered(_), Some(memory)) = (&failure, self.runs.get_mut(&key)) {
+                    memory.not_answered();
+                }
+                self.retry(&key, &failure, now);
+            }
         }
     }
 

@@ -64,6 +64,14 @@ fn background_is_due(release: &Release<'_>, index: usize) -> bool {
     !analysis.analysis.templates.is_empty() && index >= start
 }
 
+/// Whether the background analysis is due here and its run is not there yet: nothing goes on
+/// unmeasured, should the API server refuse to create it.
+pub(crate) fn is_unmeasured(release: &Release<'_>, index: usize) -> bool {
+    let place = Place::Background;
+    let spoken = place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
+    background_is_due(release, index) && current(release, place).is_none() && !spoken
+}
+
 /// The run of one place: the recorded one while it holds, else another.
 fn one(
     release: &Release<'_>,

@@ -12,7 +12,7 @@ mod manifest;
 mod prospect;
 mod verdict;
 
-pub(crate) use attempt::{Runs, runs};
+pub(crate) use attempt::{Runs, is_unmeasured, runs};
 pub(crate) use history::deletions;
 pub(crate) use prospect::{Prospects, look};
 pub(crate) use verdict::verdicts;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sluice_analysis::run::is_completed;
 use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::rollout::PauseReason;
 
@@ -28,6 +29,16 @@ pub(crate) fn current(release: &Release<'_>, place: Place) -> Option<Arc<RunReco
     runs.find(|run| run.name == recorded.name && !run.deleting).cloned()
 }
 
+/// Phase and message of the run of a place. One that was deleted after it had spoken is taken at its
+/// word.
+fn word(release: &Release<'_>, place: Place) -> Option<(AnalysisPhase, String)> {
+    if let Some(run) = current(release, place) {
+        return Some((run.phase.clone(), run.message.clone()));
+    }
+    let recorded = place.recorded(release, release.status())?;
+    is_completed(&recorded.status).then(|| (recorded.status.clone(), recorded.message.clone()))
+}
+
 /// Whether somebody has been asked about a run that could not tell, and has said to go on: then its
 /// verdict is behind us, and a new run is due.
 pub(crate) fn is_dealt_with(release: &Release<'_>, place: Place) -> bool {
@@ -46,16 +57,16 @@ pub(crate) fn verdicts(release: &Release<'_>, entry: &Entry) -> Verdicts {
         return out;
     }
     for place in [Place::Step(entry.cursor.index), Place::Background] {
-        let Some(run) = current(release, place) else { continue };
-        match (&run.phase, place) {
+        let Some((phase, message)) = word(release, place) else { continue };
+        match (&phase, place) {
             (AnalysisPhase::Failed | AnalysisPhase::Error, _) => {
                 let kind = match place {
                     Place::Step(_) => "Step-based",
                     Place::Background => "Background",
                 };
                 let mut cause = format!("{kind} analysis phase error/failed");
-                if !run.message.is_empty() {
-                    cause = format!("{cause}: {}", run.message);
+                if !message.is_empty() {
+                    cause = format!("{cause}: {message}");
                 }
                 out.abort.get_or_insert(cause);
             }

@@ -7,6 +7,7 @@ use sluice_crd::rollout::{
 use sluice_crd::time::Time;
 
 use super::{Decision, deadline};
+use crate::analysis;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::quantity::Pods;
 use crate::reason::{Deadline, Reason, Role};
@@ -71,6 +72,9 @@ pub(crate) fn stage_reasons(
         out.extend(service_waits.iter().cloned());
     }
     if out.is_empty() {
+        out.extend(unmeasured(release, entry, status));
+    }
+    if out.is_empty() {
         out.push(Reason::RolledOut {
             revision: release.revision,
             available: release.new.available(),
@@ -94,6 +98,20 @@ fn measuring(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Op
         step: step_text(release, entry),
         run: run.name.clone(),
         since: record.and_then(|record| record.created),
+        phase: run.status.to_string(),
+    })
+}
+
+/// The background analysis without which nothing goes on.
+fn unmeasured(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Option<Reason> {
+    let stepping = entry.stage == Stage::Stepping;
+    let waits = stepping && analysis::is_unmeasured(release, entry.cursor.index);
+    let run = status.canary.current_background_analysis_run_status.as_ref().filter(|_| waits)?;
+    let step = Some(step_text(release, entry)).filter(|step| !step.is_empty());
+    Some(Reason::Measuring {
+        step: step.unwrap_or_else(|| "after the last step".to_owned()),
+        run: run.name.clone(),
+        since: None,
         phase: run.status.to_string(),
     })
 }

@@ -151,10 +151,14 @@ impl Backend for InMemory {
             ..Matcher::default()
         };
         let times = refuse.times.map_or(u64::MAX, |times| times as u64);
-        let fault = Fault::Status {
-            code: refuse.code,
-            reason: refuse.reason.clone(),
-            message: refuse.message.clone(),
+        let fault = if refuse.answer_lost {
+            Fault::LostReply
+        } else {
+            Fault::Status {
+                code: refuse.code,
+                reason: refuse.reason.clone(),
+                message: refuse.message.clone(),
+            }
         };
         if refuse.times == Some(0) {
             self.cluster.clear_faults();

@@ -1,7 +1,7 @@
 //! The kinds that scenarios speak of, and where the API server serves them.
 
 /// Kind, API path, resource.
-const KINDS: [(&str, &str, &str); 13] = [
+const KINDS: [(&str, &str, &str); 14] = [
     ("Rollout", "/apis/argoproj.io/v1alpha1", "rollouts"),
     ("AnalysisRun", "/apis/argoproj.io/v1alpha1", "analysisruns"),
     ("AnalysisTemplate", "/apis/argoproj.io/v1alpha1", "analysistemplates"),
@@ -15,6 +15,7 @@ const KINDS: [(&str, &str, &str); 13] = [
     ("Secret", "/api/v1", "secrets"),
     ("Event", "/api/v1", "events"),
     ("ResourceQuota", "/api/v1", "resourcequotas"),
+    ("Lease", "/apis/coordination.k8s.io/v1", "leases"),
 ];
 
 /// The resource of a kind.

@@ -106,13 +106,18 @@ pub struct Refuse {
     /// The resource: `replicasets`.
     pub resource: String,
     /// The HTTP status.
+    #[serde(default)]
     pub code: u16,
     /// The reason.
     #[serde(default)]
     pub reason: String,
     /// The message.
+    #[serde(default)]
     pub message: String,
     /// How often; for ever where it is not given.
     #[serde(default)]
     pub times: Option<usize>,
+    /// The request is carried out, and only its answer is lost.
+    #[serde(default)]
+    pub answer_lost: bool,
 }
