@@ -10,7 +10,7 @@ use crate::analysis::{
     WebMetric, WebMetricMethod,
 };
 use crate::experiment::{ExperimentSpec, TemplateSpec};
-use crate::int_or_percent::{IntOrPercentError, RollingLimits};
+use crate::int_or_percent::{IntOrPercentError, RollingLimits, Rounding, resolve};
 use crate::open_enum::open_enum;
 use crate::rollout::{
     BlueGreenStrategy, CanaryStrategy, ObjectRef, RolloutAnalysisBackground, RolloutExperimentStep,
@@ -128,6 +128,15 @@ impl BlueGreenStrategy {
     /// Pods, or percent of them, that may be missing.
     pub fn max_unavailable_or_default(&self) -> IntOrString {
         rolling(self.max_unavailable.as_ref())
+    }
+
+    /// Pods of `replicas` that may be missing.
+    ///
+    /// # Errors
+    ///
+    /// The field is neither a number nor a percentage.
+    pub fn max_unavailable_pods(&self, replicas: i64) -> Result<i64, IntOrPercentError> {
+        resolve(&self.max_unavailable_or_default(), replicas, Rounding::Down)
     }
 
     /// Seconds between the switch and the scale-down of the old version.

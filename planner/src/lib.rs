@@ -6,9 +6,10 @@
 mod adopt;
 mod analysis;
 mod annotations;
+mod blue_green;
 mod build;
-mod canary;
 pub mod conditions;
+mod decide;
 mod fail_fast;
 mod history;
 mod movement;
@@ -36,6 +37,7 @@ pub use build::owner_reference;
 pub use plan::{Action, Plan, StatusWrite, Urgency, Wake};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
+use release::Strategy;
 pub use services::release_all;
 pub use snapshot::{
     Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord, RolloutRecord,
@@ -61,8 +63,8 @@ pub fn plan(s: &Snapshot) -> Plan {
     if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
         return refuse::held(s, path);
     }
-    let Some(canary) = &rollout.spec.strategy.canary else { return Plan::rest() };
-    let problems = references::problems(s, canary);
+    let Some(strategy) = Strategy::of(&rollout.spec.strategy) else { return Plan::rest() };
+    let problems = references::problems(s, strategy);
     if !problems.is_empty() {
         return refuse::invalid(s, problems);
     }
@@ -70,5 +72,5 @@ pub fn plan(s: &Snapshot) -> Plan {
     if !adoptions.is_empty() && s.failure.is_none() {
         return Plan { actions: adoptions, ..Plan::rest() };
     }
-    canary::plan(s, canary)
+    decide::plan(s, strategy)
 }

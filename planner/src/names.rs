@@ -18,16 +18,25 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 
 /// Annotations of a Rollout that its ReplicaSets do not inherit.
-pub const NOT_INHERITED: [&str; 6] = [
+pub const NOT_INHERITED: [&str; 8] = [
     LAST_APPLIED,
     REVISION,
     REVISION_HISTORY,
     DESIRED_REPLICAS,
     TEMPLATE_DIGEST,
+    SCALE_DOWN_DEADLINE,
+    NOT_PROMOTED,
     "notified.notifications.argoproj.io",
 ];
 
-/// Label of an AnalysisRun: which analysis of its Rollout it is, `Step` or `Background`.
+/// Annotation of a ReplicaSet: when it loses its pods, which nothing uses any more (RFC 3339).
+pub const SCALE_DOWN_DEADLINE: &str = "scale-down-deadline";
+/// Annotation of a ReplicaSet (ours): `true` where its version was given up, or overtaken, before it
+/// was promoted; going back to it takes all steps.
+pub const NOT_PROMOTED: &str = "sluice.dev/not-promoted";
+
+/// Label of an AnalysisRun: which analysis of its Rollout it is, `Step`, `Background`,
+/// `PrePromotion` or `PostPromotion`.
 pub const RUN_TYPE: &str = "rollout-type";
 /// Label of an AnalysisRun of a step: the step's index, from 0.
 pub const STEP_INDEX: &str = "step-index";

@@ -36,6 +36,10 @@ pub(crate) fn transitions(
         let message = "Rollback to stable ReplicaSet: all steps are skipped";
         out.push(Transition::normal(reasons::SKIP_STEPS, revision, hash, message));
     }
+    if entry.reset && entry.stage == Stage::Stepping && release.is_within_rollback_window() {
+        let message = "Rollback within window: all steps are skipped";
+        out.push(Transition::normal(reasons::SKIP_STEPS, revision, hash, message));
+    }
     if entry.retried {
         let occasion = old.aborted_at.map(|t| t.to_string()).unwrap_or_default();
         let message = "Retrying Rollout after abort";
@@ -88,10 +92,12 @@ fn steps(release: &Release<'_>, decision: &Decision<'_>) -> Vec<Transition> {
 
 /// What the current runs have come to since the last status (`AnalysisRunFailed`).
 fn analyses(release: &Release<'_>) -> Vec<Transition> {
-    let status = &release.status().canary;
+    let (canary, blue_green) = (&release.status().canary, &release.status().blue_green);
     let recorded = [
-        ("Step", &status.current_step_analysis_run_status),
-        ("Background", &status.current_background_analysis_run_status),
+        ("Step", &canary.current_step_analysis_run_status),
+        ("Background", &canary.current_background_analysis_run_status),
+        ("PrePromotion", &blue_green.pre_promotion_analysis_run_status),
+        ("PostPromotion", &blue_green.post_promotion_analysis_run_status),
     ];
     let recorded = recorded.into_iter().filter_map(|(kind, run)| Some((kind, run.as_ref()?)));
     recorded

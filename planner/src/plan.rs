@@ -123,8 +123,8 @@ pub enum Action {
         scale: Option<(Pods, Pods)>,
         /// `spec.minReadySeconds`, if it changes.
         min_ready_seconds: Option<i32>,
-        /// Annotations that change.
-        annotations: BTreeMap<String, String>,
+        /// Annotations that change; those without a value go.
+        annotations: BTreeMap<String, Option<String>>,
         /// Told once it is done.
         told: Vec<Transition>,
     },

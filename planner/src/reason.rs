@@ -53,6 +53,24 @@ pub enum Reason {
         /// Pods that it shall have.
         target: Pods,
     },
+    /// A version that nothing uses keeps its pods for a while.
+    PodsKept {
+        /// The version's role.
+        role: Role,
+        /// Its ReplicaSet.
+        replica_set: String,
+        /// Pods that it has.
+        pods: Pods,
+        /// When it loses them; none where it keeps them, or the time does not run yet.
+        until: Option<Time>,
+    },
+    /// A Service is about to select another version.
+    Switching {
+        /// The Service.
+        service: String,
+        /// The hash that it shall select.
+        hash: String,
+    },
     /// An analysis is under way.
     Measuring {
         /// At which step, in words.
@@ -189,6 +207,8 @@ impl Reason {
             Self::RolledOut { .. } => "RolledOut",
             Self::PodsNotAvailable { .. } => "PodsNotAvailable",
             Self::PodsMoving { .. } => "PodsMoving",
+            Self::PodsKept { .. } => "PodsKept",
+            Self::Switching { .. } => "ServiceSwitches",
             Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
             Self::PausedFor { .. } => "Paused",
@@ -234,6 +254,13 @@ impl fmt::Display for Reason {
             Self::PodsMoving { step, role, replica_set, pods, target } => {
                 at_step(f, step)?;
                 write!(f, "ReplicaSet {replica_set} ({role}) goes from {pods} to {target} pods")
+            }
+            Self::PodsKept { role, replica_set, pods, until } => {
+                write!(f, "ReplicaSet {replica_set} ({role}) keeps {pods} pods")?;
+                until.map_or(Ok(()), |until| write!(f, " until {until}"))
+            }
+            Self::Switching { service, hash } => {
+                write!(f, "Service {service} is about to select {hash}")
             }
             Self::Measuring { step, run, since: Some(since), phase } => {
                 let phase = if phase.is_empty() { "Pending" } else { phase };

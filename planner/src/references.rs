@@ -1,21 +1,27 @@
 //! Objects that a Rollout names and that have to fit it (spec §1.17, "References").
 
-use sluice_crd::rollout::CanaryStrategy;
-
 use crate::names::HASH_LABEL;
+use crate::release::Strategy;
 use crate::snapshot::{ServiceRecord, Snapshot};
 
-/// Every problem with the Services that the canary names, with its path.
-pub(crate) fn problems(s: &Snapshot, canary: &CanaryStrategy) -> Vec<String> {
-    let named =
-        [("stableService", &canary.stable_service), ("canaryService", &canary.canary_service)];
+/// Every problem with the Services that the strategy names, with its path.
+pub(crate) fn problems(s: &Snapshot, strategy: Strategy<'_>) -> Vec<String> {
+    let named = match strategy {
+        Strategy::Canary(canary) => [
+            ("canary.stableService", &canary.stable_service),
+            ("canary.canaryService", &canary.canary_service),
+        ],
+        Strategy::BlueGreen(blue_green) => [
+            ("blueGreen.activeService", &blue_green.active_service),
+            ("blueGreen.previewService", &blue_green.preview_service),
+        ],
+    };
     named
         .into_iter()
         .filter(|(_, name)| !name.is_empty())
         .filter_map(|(field, name)| {
             let service = s.services.get(name).map(AsRef::as_ref);
-            problem(s, name, service)
-                .map(|problem| format!("spec.strategy.canary.{field}: {problem}"))
+            problem(s, name, service).map(|problem| format!("spec.strategy.{field}: {problem}"))
         })
         .collect()
 }

@@ -3,11 +3,12 @@
 use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
 use sluice_crd::time::Time;
 
+use crate::blue_green;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::newest::Missing;
 use crate::plan::{Plan, StatusWrite};
 use crate::reason::Reason;
-use crate::release::Release;
+use crate::release::{Release, Strategy};
 use crate::scale;
 use crate::snapshot::{Failure, FailureKind, Snapshot};
 use crate::status::{observed_generation, phase_and_message, say_ready, urgency};
@@ -126,7 +127,10 @@ pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Fa
         Reason::Refused { action: failure.action.clone(), message: failure.message.clone() };
     let mut plan = finish(s, status, reason, told);
     if failure.kind == FailureKind::Create {
-        plan.actions = scale::without_new(release);
+        plan.actions = match release.strategy {
+            Strategy::Canary(_) => scale::without_new(release),
+            Strategy::BlueGreen(_) => blue_green::without_new(release),
+        };
     }
     plan
 }

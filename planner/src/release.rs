@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use sluice_crd::identity::TemplateDigest;
-use sluice_crd::rollout::{CanaryStep, CanaryStrategy, RolloutSpec, RolloutStatus};
+use sluice_crd::rollout::{
+    BlueGreenStrategy, CanaryStep, CanaryStrategy, RolloutSpec, RolloutStatus, RolloutStrategy,
+};
 use sluice_crd::time::Time;
 
 use crate::conditions::{self, kinds, reasons};
 use crate::movement::Bounds;
+use crate::names::NOT_PROMOTED;
 use crate::newest::Missing;
 use crate::quantity::Pods;
 use crate::snapshot::{ReplicaSetRecord, RolloutRecord, Snapshot};
@@ -18,7 +21,7 @@ pub(crate) struct Release<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) rollout: &'a RolloutRecord,
     pub(crate) now: Time,
-    pub(crate) canary: &'a CanaryStrategy,
+    pub(crate) strategy: Strategy<'a>,
     pub(crate) steps: &'a [CanaryStep],
     /// `spec.replicas`.
     pub(crate) replicas: Pods,
@@ -32,6 +35,52 @@ pub(crate) struct Release<'a> {
     /// Neither new nor stable; oldest first.
     pub(crate) older: Vec<Arc<ReplicaSetRecord>>,
     pub(crate) revision: i64,
+}
+
+/// How one version follows another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Strategy<'a> {
+    Canary(&'a CanaryStrategy),
+    BlueGreen(&'a BlueGreenStrategy),
+}
+
+impl<'a> Strategy<'a> {
+    /// The one that the spec names; validation has seen to it that there is one.
+    pub(crate) fn of(strategy: &'a RolloutStrategy) -> Option<Self> {
+        match (&strategy.canary, &strategy.blue_green) {
+            (Some(canary), _) => Some(Self::Canary(canary)),
+            (None, Some(blue_green)) => Some(Self::BlueGreen(blue_green)),
+            (None, None) => None,
+        }
+    }
+
+    pub(crate) fn canary(self) -> Option<&'a CanaryStrategy> {
+        match self {
+            Self::Canary(canary) => Some(canary),
+            Self::BlueGreen(_) => None,
+        }
+    }
+
+    pub(crate) fn blue_green(self) -> Option<&'a BlueGreenStrategy> {
+        match self {
+            Self::BlueGreen(blue_green) => Some(blue_green),
+            Self::Canary(_) => None,
+        }
+    }
+
+    /// Pods that may run beyond `replicas`, and pods of them that may be missing.
+    fn limits(self, replicas: Pods) -> (Pods, Pods) {
+        match self {
+            // Validation has passed: what does not resolve now cannot come up; nothing moves then.
+            Self::Canary(canary) => canary
+                .rolling_limits(replicas.0)
+                .map_or((Pods::ZERO, Pods::ZERO), |l| (Pods(l.max_surge), Pods(l.max_unavailable))),
+            // Two whole versions side by side.
+            Self::BlueGreen(blue_green) => {
+                (replicas, Pods(blue_green.max_unavailable_pods(replicas.0).unwrap_or(0)))
+            }
+        }
+    }
 }
 
 /// The new ReplicaSet: found, or about to be created.
@@ -75,16 +124,14 @@ impl New {
 impl<'a> Release<'a> {
     pub(crate) fn new(
         snapshot: &'a Snapshot,
-        canary: &'a CanaryStrategy,
+        strategy: Strategy<'a>,
         digest: TemplateDigest,
         new: New,
     ) -> Self {
         let rollout: &RolloutRecord = &snapshot.rollout;
         let spec = &rollout.spec;
         let replicas = Pods(spec.replicas_or_default());
-        // Validation has passed: what does not resolve now cannot come up; nothing moves then.
-        let limits = canary.rolling_limits(replicas.0);
-        let (surge, slack) = limits.map_or((0, 0), |l| (l.max_surge, l.max_unavailable));
+        let (surge, slack) = strategy.limits(replicas);
         let live = || snapshot.replica_sets.iter().filter(|rs| !rs.deleting);
         let stable_hash = rollout.status.stable_rs.as_str();
         let stable = live().find(|rs| !stable_hash.is_empty() && rs.hash == stable_hash).cloned();
@@ -98,13 +145,13 @@ impl<'a> Release<'a> {
             snapshot,
             rollout,
             now: Time::new(snapshot.now),
-            canary,
-            steps: canary.steps.as_deref().unwrap_or_default(),
+            strategy,
+            steps: strategy.canary().and_then(|c| c.steps.as_deref()).unwrap_or_default(),
             replicas,
-            surge: Pods(surge),
+            surge,
             bounds: Bounds {
-                most: replicas + Pods(surge),
-                fewest: (replicas - Pods(slack)).or_none(),
+                most: replicas + surge,
+                fewest: (replicas - slack).or_none(),
                 patient: true,
             },
             digest,
@@ -143,6 +190,20 @@ impl<'a> Release<'a> {
     /// Whether there is no version to fall back to.
     pub(crate) fn is_initial(&self) -> bool {
         !self.is_steady() && self.stable.is_none()
+    }
+
+    /// Whether the new version is an older one that is not far behind (`rollbackWindow`, spec §2.6):
+    /// fewer than so many others were made between it and the stable one.
+    pub(crate) fn is_within_rollback_window(&self) -> bool {
+        let Some(window) = &self.spec().rollback_window else { return false };
+        let (Some(new), Some(stable)) = (self.new.record(), &self.stable) else { return false };
+        if new.created >= stable.created || new.annotations.get(NOT_PROMOTED).is_some() {
+            return false;
+        }
+        let between =
+            |rs: &&Arc<ReplicaSetRecord>| new.created < rs.created && rs.created < stable.created;
+        let count = self.older.iter().filter(between).count();
+        i64::try_from(count).is_ok_and(|count| count < i64::from(window.revisions))
     }
 
     pub(crate) fn step_count(&self) -> usize {

@@ -7,7 +7,7 @@ use sluice_crd::rollout::RolloutStatus;
 
 use crate::build::{self, Blueprint};
 use crate::movement::{Bounds, Mover, next};
-use crate::names::{DESIRED_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
+use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
 use crate::release::{New, Patience, Release, patience};
@@ -156,21 +156,38 @@ pub(crate) fn moves(
     let mut patches = Vec::new();
     let existing = release.older.iter().chain(distinct_stable);
     for (rs, pods) in existing.zip(&asked) {
-        patches.extend(patch(release, rs, *pods, BTreeMap::new(), None));
+        let is_stable = distinct_stable.is_some_and(|stable| stable.uid == rs.uid);
+        let overtaken = stage != Stage::Steady && !is_stable;
+        let notes = if overtaken { not_promoted(rs, *pods) } else { BTreeMap::new() };
+        patches.extend(patch(release, rs, *pods, notes, None));
     }
     if let New::Found(rs) = &release.new {
         let seconds = release.spec().min_ready_seconds;
         let min_ready = (rs.min_ready_seconds != seconds).then_some(seconds);
-        patches.extend(patch(release, rs, new_pods, marks(release, rs), min_ready));
+        let mut notes = marks(release, rs);
+        if stage == Stage::Aborted {
+            notes.extend(not_promoted(rs, new_pods));
+        }
+        patches.extend(patch(release, rs, new_pods, notes, min_ready));
     }
-    // Up before down: whatever ends the apply, nothing has been given up for what did not come.
-    patches.sort_by_key(|action| {
-        !matches!(action, Action::PatchReplicaSet { scale: Some((from, to)), .. } if to > from)
-    });
+    up_before_down(&mut patches);
     out.extend(patches);
     let all = release.older.iter().chain(distinct_stable).chain(release.new.record());
     let asked = all.map(|rs| rs.hash.clone()).zip(asked).collect();
     Moves { actions: out, asked, wake }
+}
+
+/// A version that loses pods before it was promoted: nobody goes back to it unasked. It rides along.
+fn not_promoted(rs: &ReplicaSetRecord, pods: Pods) -> BTreeMap<String, Option<String>> {
+    let note = (NOT_PROMOTED.to_owned(), Some("true".to_owned()));
+    (pods < rs.desired).then_some(note).into_iter().collect()
+}
+
+/// Up before down: whatever ends the apply, nothing has been given up for what did not come.
+pub(crate) fn up_before_down(patches: &mut [Action]) {
+    patches.sort_by_key(|action| {
+        !matches!(action, Action::PatchReplicaSet { scale: Some((from, to)), .. } if to > from)
+    });
 }
 
 /// While the new ReplicaSet cannot be created: the versions that there are follow `spec.replicas`.
@@ -212,7 +229,7 @@ fn leaving(
     }
 }
 
-fn create(release: &Release<'_>, name: &str, hash: &str, pods: Pods) -> Action {
+pub(crate) fn create(release: &Release<'_>, name: &str, hash: &str, pods: Pods) -> Action {
     let revision = release.revision;
     let mut told = vec![Transition::normal(
         reasons::NEW_REPLICA_SET_CREATED,
@@ -230,7 +247,7 @@ fn create(release: &Release<'_>, name: &str, hash: &str, pods: Pods) -> Action {
     }
 }
 
-fn annotate_rollout(release: &Release<'_>) -> Option<Action> {
+pub(crate) fn annotate_rollout(release: &Release<'_>) -> Option<Action> {
     let revision = release.revision.to_string();
     if release.rollout.annotations.get(REVISION) == Some(revision.as_str()) {
         return None;
@@ -247,7 +264,10 @@ fn annotate_rollout(release: &Release<'_>) -> Option<Action> {
 }
 
 /// The annotations by which the new ReplicaSet is known: its number, its template's digest.
-fn marks(release: &Release<'_>, rs: &ReplicaSetRecord) -> BTreeMap<String, String> {
+pub(crate) fn marks(
+    release: &Release<'_>,
+    rs: &ReplicaSetRecord,
+) -> BTreeMap<String, Option<String>> {
     let mut marks = BTreeMap::from([
         (REVISION.to_owned(), release.revision.to_string()),
         (TEMPLATE_DIGEST.to_owned(), release.digest.to_string()),
@@ -263,6 +283,11 @@ fn marks(release: &Release<'_>, rs: &ReplicaSetRecord) -> BTreeMap<String, Strin
         let from = history.len().saturating_sub(100);
         marks.insert(REVISION_HISTORY.to_owned(), history[from..].join(","));
     }
+    let mut marks: BTreeMap<String, Option<String>> =
+        marks.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    if release.is_steady() {
+        marks.insert(NOT_PROMOTED.to_owned(), None);
+    }
     marks
 }
 
@@ -270,25 +295,29 @@ fn marks(release: &Release<'_>, rs: &ReplicaSetRecord) -> BTreeMap<String, Strin
 ///
 /// The annotations that follow the Rollout's (inherited ones, the replicas asked for) ride along
 /// with a write that is needed; they are not worth one of their own.
-fn patch(
+pub(crate) fn patch(
     release: &Release<'_>,
     rs: &Arc<ReplicaSetRecord>,
     pods: Pods,
-    marks: BTreeMap<String, String>,
+    marks: BTreeMap<String, Option<String>>,
     min_ready_seconds: Option<i32>,
 ) -> Option<Action> {
-    let differs = |(key, value): &(String, String)| rs.annotations.get(key) != Some(value.as_str());
-    let mut annotations: BTreeMap<String, String> = marks.into_iter().filter(differs).collect();
+    let differs =
+        |(key, value): &(String, Option<String>)| rs.annotations.get(key) != value.as_deref();
+    let mut annotations: BTreeMap<String, Option<String>> =
+        marks.into_iter().filter(differs).collect();
     let scale = (rs.desired != pods).then_some((rs.desired, pods));
     if scale.is_none() && annotations.is_empty() && min_ready_seconds.is_none() {
         return None;
     }
     if scale.is_some() {
-        let wanted = (DESIRED_REPLICAS.to_owned(), release.replicas.to_string());
+        let wanted = (DESIRED_REPLICAS.to_owned(), Some(release.replicas.to_string()));
         annotations.extend(Some(wanted).filter(differs));
     }
     if rs.hash == release.new.hash() {
-        annotations.extend(build::inherited(release.rollout).into_iter().filter(differs));
+        let inherited = build::inherited(release.rollout).into_iter();
+        let inherited = inherited.map(|(key, value)| (key, Some(value)));
+        annotations.extend(inherited.filter(differs));
     }
     let told = scale
         .map(|(from, to)| {

@@ -1,5 +1,5 @@
 //! Which pods the stable and the canary Service select (spec §2.4), and which ReplicaSets are
-//! therefore not to be drained (I3).
+//! therefore not to be drained (I3). Those of blue-green: `blue_green/services.rs`.
 //!
 //! A Service moves only to a version that can serve: the stable one to about half of all pods at
 //! least, any to more than it selects now.
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::reason::Reason;
-use crate::release::Release;
+use crate::release::{Release, Strategy};
 use crate::snapshot::{ReplicaSetRecord, ServiceRecord};
 use crate::stage::Stage;
 use crate::steps::{Cursor, split_for};
@@ -29,7 +29,7 @@ pub(crate) fn routed(release: &Release<'_>) -> BTreeSet<String> {
 
 /// Whether the stable Service, if there is one, selects the new version.
 pub(crate) fn stable_is_on_new(release: &Release<'_>) -> bool {
-    let stable = service(release, &release.canary.stable_service);
+    let stable = release.strategy.canary().and_then(|c| service(release, &c.stable_service));
     stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
 }
 
@@ -44,19 +44,19 @@ pub(crate) fn switches(
     asked: &BTreeMap<String, Pods>,
 ) -> Switches {
     let mut out = Switches::default();
-    if let Some(svc) = service(release, &release.canary.stable_service) {
+    let Some(canary) = release.strategy.canary() else { return out };
+    if let Some(svc) = service(release, &canary.stable_service) {
         out.switch(release, svc, stable_goal(release, stage, cursor), asked);
     }
-    if let Some(svc) = service(release, &release.canary.canary_service) {
+    if let Some(svc) = service(release, &canary.canary_service) {
         out.switch(release, svc, canary_goal(release, stage, cursor, svc), asked);
     }
-    out.actions.extend(releases(release));
     out
 }
 
 /// A version to select, and how many of its pods have to serve before; `None` leaves the Service as
 /// it is.
-type Goal<'a> = Option<(&'a ReplicaSetRecord, Pods)>;
+pub(crate) type Goal<'a> = Option<(&'a ReplicaSetRecord, Pods)>;
 
 fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> Goal<'a> {
     let all_steps_done = cursor.index >= release.step_count();
@@ -73,7 +73,7 @@ fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> G
     Some((to?, release.bounds.enough_to_route()))
 }
 
-fn new<'a>(release: &'a Release<'_>) -> Option<&'a ReplicaSetRecord> {
+pub(crate) fn new<'a>(release: &'a Release<'_>) -> Option<&'a ReplicaSetRecord> {
     release.new.record().map(AsRef::as_ref)
 }
 
@@ -108,7 +108,7 @@ fn canary_goal<'a>(
 }
 
 impl Switches {
-    fn switch(
+    pub(crate) fn switch(
         &mut self,
         release: &Release<'_>,
         service: &ServiceRecord,
@@ -125,6 +125,8 @@ impl Switches {
         if !selected {
             let least = match standing(release, service) {
                 // A Service without a hash selects all versions' pods: it narrows to a whole one.
+                // Of a blue-green release, the version that nobody has promoted is one of them.
+                Standing::All if release.strategy.blue_green().is_some() => least,
                 Standing::All => least.max(to.desired),
                 // However few they are, they are more than now.
                 Standing::Version(now) if now < serving => Pods::ONE,
@@ -184,7 +186,7 @@ fn standing(release: &Release<'_>, service: &ServiceRecord) -> Standing {
 }
 
 /// Services that carry the mark of this Rollout and that it no longer names.
-fn releases(release: &Release<'_>) -> Vec<Action> {
+pub(crate) fn releases(release: &Release<'_>) -> Vec<Action> {
     let named: BTreeSet<&str> = named(release).into_iter().map(|(name, _)| name).collect();
     release_all(&release.snapshot.services, &release.rollout.name, &named)
 }
@@ -209,7 +211,11 @@ pub fn release_all(
 }
 
 fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
-    [&release.canary.stable_service, &release.canary.canary_service]
+    let names = match release.strategy {
+        Strategy::Canary(canary) => [&canary.stable_service, &canary.canary_service],
+        Strategy::BlueGreen(b) => [&b.active_service, &b.preview_service],
+    };
+    names
         .into_iter()
         .filter_map(|name| service(release, name).map(|s| (name.as_str(), s)))
         .collect()

@@ -1,5 +1,6 @@
 //! Where a release stands: one value, derived from the status once, at the start of a decision.
 
+use crate::blue_green::Gate;
 use crate::conditions::{self, kinds, reasons};
 use crate::release::Release;
 use crate::steps::Cursor;
@@ -32,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) just_aborted: bool,
     /// An abort that a client has taken back: from the first step on.
     pub(crate) retried: bool,
+    /// Of blue-green, what the new version stands at.
+    pub(crate) gate: Option<Gate>,
 }
 
 pub(crate) fn enter(release: &Release<'_>, step_hash: &str) -> Entry {
@@ -56,6 +59,8 @@ pub(crate) fn enter(release: &Release<'_>, step_hash: &str) -> Entry {
         (Stage::Initial, Cursor::at(release.step_count()))
     } else if promoting {
         (Stage::Promoting, Cursor::at(release.step_count()))
+    } else if reset && release.is_within_rollback_window() {
+        (Stage::Stepping, Cursor::at(release.step_count()))
     } else if reset || retried {
         (Stage::Stepping, Cursor::at(0))
     } else {
@@ -68,5 +73,6 @@ pub(crate) fn enter(release: &Release<'_>, step_hash: &str) -> Entry {
         new_template,
         just_aborted: stage == Stage::Aborted && status.aborted_at.is_none(),
         retried: retried && stage != Stage::Steady,
+        gate: None,
     }
 }

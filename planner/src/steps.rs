@@ -7,6 +7,7 @@ use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, RolloutPause}
 use sluice_crd::time::Time;
 
 use crate::analysis;
+use crate::blue_green;
 use crate::plan::Wake;
 use crate::quantity::{Pods, Weight};
 use crate::release::Release;
@@ -162,6 +163,9 @@ impl Cursor {
 
     /// When the pause that is under way ends by itself.
     pub(crate) fn pause_ends(&self, release: &Release<'_>) -> Option<Time> {
+        if release.strategy.blue_green().is_some() {
+            return blue_green::pause_ends(release, self);
+        }
         let pause = release.steps.get(self.index)?.pause.as_ref()?;
         let began = self.pauses.iter().find(|p| p.reason == PauseReason::CanaryPauseStep)?;
         pause_end(pause, began.start_time)

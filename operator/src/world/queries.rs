@@ -132,12 +132,19 @@ pub(super) fn analyses(rollout: &RolloutRecord) -> impl Iterator<Item = &Rollout
     let canary = rollout.spec.strategy.canary.as_ref();
     let background = canary.and_then(|c| c.analysis.as_ref()).map(|a| &a.analysis);
     let steps = canary.and_then(|c| c.steps.as_deref()).unwrap_or_default();
-    background.into_iter().chain(steps.iter().filter_map(|step| step.analysis.as_ref()))
+    let blue_green = rollout.spec.strategy.blue_green.as_ref();
+    let around = blue_green.map(|b| [&b.pre_promotion_analysis, &b.post_promotion_analysis]);
+    let around = around.into_iter().flatten().flatten();
+    let steps = steps.iter().filter_map(|step| step.analysis.as_ref());
+    background.into_iter().chain(steps).chain(around)
 }
 
 /// The Services that a Rollout names.
 pub fn named_services(rollout: &RolloutRecord) -> Vec<String> {
     let canary = rollout.spec.strategy.canary.as_ref();
-    let names = canary.map(|c| [&c.stable_service, &c.canary_service]);
-    names.into_iter().flatten().filter(|name| !name.is_empty()).cloned().collect()
+    let blue_green = rollout.spec.strategy.blue_green.as_ref();
+    let canary = canary.map(|c| [&c.stable_service, &c.canary_service]);
+    let blue_green = blue_green.map(|b| [&b.active_service, &b.preview_service]);
+    let names = canary.into_iter().chain(blue_green);
+    names.flatten().filter(|name| !name.is_empty()).cloned().collect()
 }

@@ -7,6 +7,7 @@ use sluice_crd::rollout::{RolloutAnalysisRunStatus, RolloutStatus};
 
 use super::verdict::{current, is_dealt_with};
 use super::{Place, Prospects, manifest};
+use crate::blue_green::Gate;
 use crate::plan::{Action, CREATE_RUN};
 use crate::release::Release;
 use crate::snapshot::{FailureKind, RunRecord};
@@ -19,6 +20,8 @@ pub(crate) struct Runs {
     /// What the status has to say of them.
     pub(crate) step: Option<RolloutAnalysisRunStatus>,
     pub(crate) background: Option<RolloutAnalysisRunStatus>,
+    pub(crate) pre: Option<RolloutAnalysisRunStatus>,
+    pub(crate) post: Option<RolloutAnalysisRunStatus>,
     /// Creates what was recorded and is not there, ends what is no longer wanted.
     pub(crate) actions: Vec<Action>,
 }
@@ -28,6 +31,8 @@ impl Runs {
     pub(crate) fn record(&self, status: &mut RolloutStatus) {
         status.canary.current_step_analysis_run_status.clone_from(&self.step);
         status.canary.current_background_analysis_run_status.clone_from(&self.background);
+        status.blue_green.pre_promotion_analysis_run_status.clone_from(&self.pre);
+        status.blue_green.post_promotion_analysis_run_status.clone_from(&self.post);
     }
 }
 
@@ -43,8 +48,27 @@ pub(crate) fn runs(release: &Release<'_>, entry: &Entry, prospects: &Prospects) 
             out.background = one(release, entry, prospects, Place::Background, &mut out.actions);
         }
     }
+    if let Some(gate) = entry.gate.filter(|_| entry.stage == Stage::Stepping) {
+        // What has spoken before the gate that is next stays on record.
+        let said = |place: Place| {
+            let recorded = place.recorded(release, release.status());
+            recorded.filter(|run| has_a_verdict(&run.status) && !entry.reset && !entry.retried)
+        };
+        out.pre = match gate {
+            Gate::PreAnalysis => {
+                one(release, entry, prospects, Place::PrePromotion, &mut out.actions)
+            }
+            _ => said(Place::PrePromotion).cloned(),
+        };
+        out.post = match gate {
+            Gate::PostAnalysis => {
+                one(release, entry, prospects, Place::PostPromotion, &mut out.actions)
+            }
+            _ => said(Place::PostPromotion).cloned(),
+        };
+    }
     let named = |run: &RunRecord| {
-        let kept = [&out.step, &out.background];
+        let kept = [&out.step, &out.background, &out.pre, &out.post];
         kept.into_iter().flatten().any(|kept| kept.name == run.name)
     };
     let ended = release.snapshot.runs.iter().filter(|run| run.is_live() && !named(run));
@@ -59,16 +83,20 @@ pub(crate) fn runs(release: &Release<'_>, entry: &Entry, prospects: &Prospects) 
 }
 
 fn background_is_due(release: &Release<'_>, index: usize) -> bool {
-    let Some(analysis) = &release.canary.analysis else { return false };
+    let canary = release.strategy.canary();
+    let Some(analysis) = canary.and_then(|c| c.analysis.as_ref()) else { return false };
     let start = usize::try_from(analysis.starting_step_or_default()).unwrap_or(usize::MAX);
-    !analysis.analysis.templates.is_empty() && index >= start
+    !analysis.analysis.templates.is_empty()
+        && index >= start
+        && !release.is_within_rollback_window()
 }
 
 /// Whether the background analysis is due here and its run is not there yet: nothing goes on
 /// unmeasured, should the API server refuse to create it.
 pub(crate) fn is_unmeasured(release: &Release<'_>, index: usize) -> bool {
     let place = Place::Background;
-    let spoken = place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
+    let spoken =
+        place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
     background_is_due(release, index) && current(release, place).is_none() && !spoken
 }
 

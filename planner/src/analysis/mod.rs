@@ -15,19 +15,23 @@ mod verdict;
 pub(crate) use attempt::{Runs, is_unmeasured, runs};
 pub(crate) use history::deletions;
 pub(crate) use prospect::{Prospects, look};
-pub(crate) use verdict::verdicts;
+pub(crate) use verdict::{is_dealt_with, is_successful, verdicts};
 
 use sluice_crd::rollout::{CanaryStep, RolloutAnalysis, RolloutAnalysisRunStatus, RolloutStatus};
 
 use crate::release::Release;
 
-/// Where in a canary an analysis has its place.
+/// Where in a release an analysis has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// Beside the steps.
     Background,
     /// A step of its own.
     Step(usize),
+    /// Before clients are switched to the new version.
+    PrePromotion,
+    /// After it.
+    PostPromotion,
 }
 
 impl Place {
@@ -36,6 +40,8 @@ impl Place {
         match self {
             Self::Background => "Background",
             Self::Step(_) => "Step",
+            Self::PrePromotion => "PrePromotion",
+            Self::PostPromotion => "PostPromotion",
         }
     }
 
@@ -44,6 +50,8 @@ impl Place {
         match self {
             Self::Background => "spec.strategy.canary.analysis".to_owned(),
             Self::Step(index) => format!("spec.strategy.canary.steps[{index}].analysis"),
+            Self::PrePromotion => "spec.strategy.blueGreen.prePromotionAnalysis".to_owned(),
+            Self::PostPromotion => "spec.strategy.blueGreen.postPromotionAnalysis".to_owned(),
         }
     }
 
@@ -56,6 +64,8 @@ impl Place {
         let recorded = match self {
             Self::Background => status.canary.current_background_analysis_run_status.as_ref(),
             Self::Step(_) => status.canary.current_step_analysis_run_status.as_ref(),
+            Self::PrePromotion => status.blue_green.pre_promotion_analysis_run_status.as_ref(),
+            Self::PostPromotion => status.blue_green.post_promotion_analysis_run_status.as_ref(),
         };
         recorded.filter(|run| self.names(release, &run.name))
     }
@@ -66,6 +76,8 @@ impl Place {
         match self {
             Self::Background => base,
             Self::Step(index) => format!("{base}-{index}"),
+            Self::PrePromotion => format!("{base}-pre"),
+            Self::PostPromotion => format!("{base}-post"),
         }
     }
 
@@ -76,16 +88,23 @@ impl Place {
     }
 }
 
-/// All analyses that a canary defines, with their places.
+/// All analyses that a Rollout defines, with their places.
 pub(crate) fn defined<'a>(
     release: &'a Release<'_>,
 ) -> impl Iterator<Item = (Place, &'a RolloutAnalysis)> {
     // Upstream takes one without templates for none.
-    let background = release.canary.analysis.as_ref().filter(|a| !a.analysis.templates.is_empty());
+    let (canary, blue_green) = (release.strategy.canary(), release.strategy.blue_green());
+    let background = canary.and_then(|c| c.analysis.as_ref());
+    let background = background.filter(|a| !a.analysis.templates.is_empty());
     let steps = release.steps.iter().enumerate();
     let steps =
         steps.filter_map(|(index, step)| Some((Place::Step(index), step.analysis.as_ref()?)));
-    background.into_iter().map(|a| (Place::Background, &a.analysis)).chain(steps)
+    let pre =
+        blue_green.and_then(|b| Some((Place::PrePromotion, b.pre_promotion_analysis.as_ref()?)));
+    let post =
+        blue_green.and_then(|b| Some((Place::PostPromotion, b.post_promotion_analysis.as_ref()?)));
+    let around = pre.into_iter().chain(post);
+    background.into_iter().map(|a| (Place::Background, &a.analysis)).chain(steps).chain(around)
 }
 
 /// The templates of an analysis step, as events and reasons name it: `analysis: success-rate`.

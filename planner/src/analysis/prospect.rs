@@ -92,10 +92,15 @@ fn prospect(
     })?;
     // Only beside the steps may an analysis go on until it is ended (spec §1.17).
     let endless = compiled.metrics.iter().find(|metric| metric.count.is_none());
-    if let (Place::Step(_), Some(metric)) = (place, endless) {
+    let waited_for = match place {
+        Place::Background => None,
+        Place::Step(_) => Some("the step"),
+        Place::PrePromotion | Place::PostPromotion => Some("the update"),
+    };
+    if let (Some(waited_for), Some(metric)) = (waited_for, endless) {
         return Err(one(format!(
             "templates: metric \"{}\" has an interval and no count: it would never end, and neither \
-             would the step; give it a count",
+             would {waited_for}; give it a count",
             metric.name()
         )));
     }

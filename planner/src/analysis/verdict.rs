@@ -50,19 +50,32 @@ pub(crate) fn is_dealt_with(release: &Release<'_>, place: Place) -> bool {
     told && !status.pause_conditions.iter().any(waits)
 }
 
+/// Whether the run of a place has come to a good end.
+pub(crate) fn is_successful(release: &Release<'_>, place: Place) -> bool {
+    word(release, place).is_some_and(|(phase, _)| phase == AnalysisPhase::Successful)
+}
+
 /// What the current runs say. In a release that begins anew there are none.
 pub(crate) fn verdicts(release: &Release<'_>, entry: &Entry) -> Verdicts {
     let mut out = Verdicts::default();
     if entry.stage != Stage::Stepping || entry.reset || entry.retried {
         return out;
     }
-    for place in [Place::Step(entry.cursor.index), Place::Background] {
+    let places = [
+        Place::Step(entry.cursor.index),
+        Place::Background,
+        Place::PrePromotion,
+        Place::PostPromotion,
+    ];
+    for place in places {
         let Some((phase, message)) = word(release, place) else { continue };
         match (&phase, place) {
             (AnalysisPhase::Failed | AnalysisPhase::Error, _) => {
                 let kind = match place {
                     Place::Step(_) => "Step-based",
                     Place::Background => "Background",
+                    Place::PrePromotion => "Pre-promotion",
+                    Place::PostPromotion => "Post-promotion",
                 };
                 let mut cause = format!("{kind} analysis phase error/failed");
                 if !message.is_empty() {

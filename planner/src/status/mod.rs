@@ -9,14 +9,16 @@ mod ready;
 use std::collections::BTreeMap;
 
 use sluice_crd::observed_generation::ObservedGeneration;
-use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
+use sluice_crd::rollout::{BlueGreenStatus, ConditionStatus, RolloutStatus};
 use sluice_crd::time::Time;
 
 use crate::analysis::Runs;
+use crate::blue_green;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::newest;
 use crate::plan::Urgency;
 use crate::release::Release;
+use crate::snapshot::ServiceRecord;
 use crate::stage::Entry;
 
 pub(crate) use phase::phase_and_message;
@@ -56,7 +58,6 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     status.observed_generation = Some(observed(release));
     status.current_pod_hash = release.new.hash().to_owned();
     status.current_step_hash.clone_from(&decision.step_hash);
-    status.selector = selector_text(release);
     status.collision_count = newest::collisions(release);
     counts::count(release, &mut status);
 
@@ -71,6 +72,7 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
         status.promote_full = false;
     }
 
+    two_versions(release, decision, &mut status);
     decision.runs.record(&mut status);
     if decision.promoted.is_some() {
         Runs::default().record(&mut status);
@@ -85,6 +87,21 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     status.phase = Some(phase);
     status.message = message;
     status
+}
+
+/// Where a blue-green release stands; of any other there is nothing to say.
+fn two_versions(release: &Release<'_>, decision: &Decision<'_>, status: &mut RolloutStatus) {
+    let Some(gate) = decision.entry.gate else {
+        status.blue_green = BlueGreenStatus::default();
+        return;
+    };
+    let selected = |service: Option<&ServiceRecord>| {
+        service.and_then(ServiceRecord::hash).unwrap_or_default().to_owned()
+    };
+    status.blue_green.active_selector = selected(blue_green::active(release));
+    status.blue_green.preview_selector = selected(blue_green::preview(release));
+    status.blue_green.scale_up_preview_check_point =
+        blue_green::is_beyond_preview(release, decision.entry, gate);
 }
 
 /// `status.observedGeneration` in the form that the settings ask for.
@@ -160,11 +177,6 @@ fn replica_failure(release: &Release<'_>, status: &mut RolloutStatus) {
         ),
         None => conditions::remove(status, kinds::REPLICA_FAILURE),
     }
-}
-
-/// `spec.selector` as one string, as `kubectl get -l` takes it.
-fn selector_text(release: &Release<'_>) -> String {
-    release.spec().selector.as_ref().map_or_else(String::new, label_selector)
 }
 
 /// A label selector as one string: `app=web,tier in (a,b),!legacy`, terms in the order of keys.

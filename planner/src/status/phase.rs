@@ -38,6 +38,21 @@ pub(crate) fn phase_and_message(
     if i64::from(status.available_replicas) < updated {
         return progressing("updated replicas are still becoming available");
     }
+    if spec.strategy.canary.is_none() && spec.strategy.blue_green.is_some() {
+        let (active, new) = (&status.blue_green.active_selector, &status.current_pod_hash);
+        if active.is_empty() || active != new {
+            return progressing("active service cutover pending");
+        }
+        if status.stable_rs.is_empty() || status.stable_rs != *new {
+            let measures = status.blue_green.post_promotion_analysis_run_status.is_some();
+            return progressing(if measures {
+                "waiting for analysis to complete"
+            } else {
+                "waiting for post-promotion verification to complete"
+            });
+        }
+        return (RolloutPhase::Healthy, String::new());
+    }
     if i64::from(status.replicas) > updated {
         return progressing("old replicas are pending termination");
     }

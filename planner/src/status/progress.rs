@@ -5,6 +5,7 @@ use sluice_crd::rollout::{ConditionStatus, RolloutStatus};
 use sluice_crd::time::Time;
 
 use super::Decision;
+use crate::blue_green::Gate;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::release::Release;
 use crate::stage::{Entry, Stage};
@@ -54,9 +55,15 @@ fn paused(release: &Release<'_>, status: &mut RolloutStatus) {
 /// All pods are the new version's, and as many as asked for.
 fn is_healthy(release: &Release<'_>, status: &RolloutStatus) -> bool {
     let replicas = release.replicas.to_i32();
-    status.updated_replicas == replicas
-        && status.available_replicas == replicas
-        && status.replicas == replicas
+    let whole = status.updated_replicas == replicas && status.available_replicas == replicas;
+    // Of blue-green, older versions may keep their pods for a while; all Services are on the new one.
+    let Some(blue_green) = release.strategy.blue_green() else {
+        return whole && status.replicas == replicas;
+    };
+    let selected = &status.blue_green;
+    let previewed = blue_green.preview_service.is_empty()
+        || selected.preview_selector == status.current_pod_hash;
+    whole && previewed && selected.active_selector == status.current_pod_hash
 }
 
 fn progressing(
@@ -135,6 +142,7 @@ fn made_progress(old: &RolloutStatus, new: &RolloutStatus) -> bool {
         || new.stable_rs != old.stable_rs
         || new.current_step_index != old.current_step_index
         || new.current_step_hash != old.current_step_hash
+        || new.blue_green.active_selector != old.blue_green.active_selector
 }
 
 /// When the time is up that ran since the last progress in `status`, if time runs.
@@ -158,6 +166,9 @@ fn deadline_from(release: &Release<'_>, entry: &Entry, since: Time) -> Option<Ti
         Stage::Steady | Stage::Aborted => None,
         // An analysis takes its time (spec §2.6); what is wrong with it, it says itself.
         Stage::Stepping if is_analysis(release, entry.cursor.index) => None,
+        Stage::Stepping if matches!(entry.gate, Some(Gate::PreAnalysis | Gate::PostAnalysis)) => {
+            None
+        }
         Stage::Initial | Stage::Stepping | Stage::Promoting => {
             Some(since.plus_seconds(release.spec().progress_deadline_seconds_or_default()))
         }

@@ -8,6 +8,7 @@ use sluice_crd::time::Time;
 
 use super::{Decision, deadline};
 use crate::analysis;
+use crate::blue_green;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::quantity::Pods;
 use crate::reason::{Deadline, Reason, Role};
@@ -67,9 +68,19 @@ pub(crate) fn stage_reasons(
         out.push(paused(release, entry, status, pause));
     }
     if out.is_empty() || !is_waiting(&out) {
-        out.extend(measuring(release, entry, status));
-        out.extend(moving(release, entry, status));
-        out.extend(service_waits.iter().cloned());
+        let mut waits: Vec<Reason> = service_waits.to_vec();
+        if let Some(gate) = entry.gate {
+            waits.extend(blue_green::waiting(release, entry, gate, status));
+            // The Service that waits says all that there is to say of a switch.
+            if !service_waits.is_empty() {
+                waits.retain(|reason| !matches!(reason, Reason::Switching { .. }));
+            }
+            out.extend(waits);
+        } else {
+            out.extend(measuring(release, entry, status));
+            out.extend(moving(release, entry, status));
+            out.extend(waits);
+        }
     }
     if out.is_empty() {
         out.extend(unmeasured(release, entry, status));
@@ -80,6 +91,9 @@ pub(crate) fn stage_reasons(
             available: release.new.available(),
             replicas: release.replicas,
         });
+    }
+    if entry.gate.is_some() {
+        out.extend(blue_green::kept(release));
     }
     out
 }
@@ -139,13 +153,23 @@ fn paused(
 ) -> Reason {
     let rollout = release.rollout.name.clone();
     let since = pause.start_time;
+    if pause.reason == PauseReason::BlueGreenPause {
+        let service = blue_green::active(release).map_or("", |service| service.name.as_str());
+        let until = entry.cursor.pause_ends(release);
+        let step = format!("before Service {service} selects revision {}", release.revision);
+        return Reason::PausedAtStep { step, since, until, rollout };
+    }
     if pause.reason == PauseReason::CanaryPauseStep {
         let until = entry.cursor.pause_ends(release);
         return Reason::PausedAtStep { step: step_text(release, entry), since, until, rollout };
     }
-    let canary = &status.canary;
-    let runs =
-        [&canary.current_step_analysis_run_status, &canary.current_background_analysis_run_status];
+    let (canary, blue_green) = (&status.canary, &status.blue_green);
+    let runs = [
+        &canary.current_step_analysis_run_status,
+        &canary.current_background_analysis_run_status,
+        &blue_green.pre_promotion_analysis_run_status,
+        &blue_green.post_promotion_analysis_run_status,
+    ];
     let undecided = runs
         .into_iter()
         .flatten()

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Breach, desired, name, serving};
+use super::{Breach, active_hash, desired, hash, name, serving};
 use crate::scenario::mirror::{Mirror, Seen};
 
 /// Looks at a ReplicaSet that is asked for fewer pods, or is gone.
@@ -18,10 +18,15 @@ pub(super) fn floor(
     if now_desired >= desired(before) || seen.deleted && !rollout_lives(rollout) {
         return None;
     }
+    // Of blue-green, only the version that clients use carries load.
+    let is_blue_green = !rollout["spec"]["strategy"]["blueGreen"].is_null();
+    if is_blue_green && active_hash(mirror, rollout) != Some(hash(before)) {
+        return None;
+    }
     let others: i64 = mirror
         .replica_sets_of(rollout)
         .into_iter()
-        .filter(|rs| name(rs) != name(before))
+        .filter(|rs| name(rs) != name(before) && !is_blue_green)
         .map(serving)
         .sum();
     let was = others + serving(before);
@@ -48,6 +53,9 @@ fn floor_of(rollout: &Value, rs: &Value) -> i64 {
     let replicas = noted
         .and_then(|n| n.parse().ok())
         .unwrap_or_else(|| rollout["spec"]["replicas"].as_i64().unwrap_or(1));
+    if !rollout["spec"]["strategy"]["blueGreen"].is_null() {
+        return replicas;
+    }
     let canary = &rollout["spec"]["strategy"]["canary"];
     let surge = share(&canary["maxSurge"], replicas, true);
     let slack = share(&canary["maxUnavailable"], replicas, false);

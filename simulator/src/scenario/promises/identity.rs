@@ -53,7 +53,10 @@ pub(super) fn stable(mirror: &Mirror, before: Option<&Value>, rollout: &Value) -
     }
     for (field, service) in named_services(rollout) {
         let selected = mirror.get("Service", service).and_then(selected_hash);
-        if !was.is_empty() && field == "stableService" && selected != Some(is) {
+        if !was.is_empty()
+            && ["stableService", "activeService"].contains(&field)
+            && selected != Some(is)
+        {
             out.push(format!("{is} became stable before Service {service} selected it"));
         }
     }

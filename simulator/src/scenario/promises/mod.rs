@@ -128,6 +128,7 @@ impl Watchman {
             Some("Rollout") if !seen.deleted => {
                 found.extend(identity::stable(mirror, before, &seen.object));
                 found.extend(self.verdicts.heeded(before, &seen.object, writer));
+                found.extend(self.verdicts.verified(before, &seen.object, writer));
                 self.directions.rollout_changed(before, &seen.object);
             }
             Some("AnalysisRun") => found.extend(self.verdicts.one_lives(seen)),
@@ -184,14 +185,25 @@ fn serving(rs: &Value) -> i64 {
     available(rs).min(desired(rs))
 }
 
-/// The Services of a Rollout by role: the field of the canary strategy that names them.
+/// The Services of a Rollout by role: the field of the strategy that names them.
 fn named_services(rollout: &Value) -> Vec<(&'static str, &str)> {
-    let canary = &rollout["spec"]["strategy"]["canary"];
-    ["stableService", "canaryService"]
-        .into_iter()
-        .filter_map(|field| canary[field].as_str().map(|name| (field, name)))
-        .filter(|(_, name)| !name.is_empty())
-        .collect()
+    let strategy = &rollout["spec"]["strategy"];
+    [
+        ("canary", "stableService"),
+        ("canary", "canaryService"),
+        ("blueGreen", "activeService"),
+        ("blueGreen", "previewService"),
+    ]
+    .into_iter()
+    .filter_map(|(kind, field)| strategy[kind][field].as_str().map(|name| (field, name)))
+    .filter(|(_, name)| !name.is_empty())
+    .collect()
+}
+
+/// The version that clients of a blue-green Rollout use.
+fn active_hash<'a>(mirror: &'a Mirror, rollout: &Value) -> Option<&'a str> {
+    let service = rollout["spec"]["strategy"]["blueGreen"]["activeService"].as_str()?;
+    mirror.get("Service", service).and_then(selected_hash)
 }
 
 fn selected_hash(service: &Value) -> Option<&str> {

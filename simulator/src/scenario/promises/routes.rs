@@ -64,16 +64,26 @@ pub(super) fn aborted(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
     let replicas = rollout["spec"]["replicas"].as_i64().unwrap_or(1);
     let mut out: Vec<String> = Vec::new();
     let whole = available(stable) >= replicas;
-    for rs in sets.iter().filter(|rs| whole && hash(rs) != stable_hash && desired(rs) > 0) {
+    let strategy = &rollout["spec"]["strategy"]["blueGreen"];
+    // Of blue-green it may keep pods for a while, or for good, behind the preview Service alone.
+    let kept = |rs: &Value| {
+        !strategy.is_null()
+            && (strategy["abortScaleDownDelaySeconds"] == 0
+                || !rs["metadata"]["annotations"]["scale-down-deadline"].is_null())
+    };
+    let others = sets.iter().filter(|rs| hash(rs) != stable_hash && desired(rs) > 0);
+    for rs in others.filter(|rs| whole && !kept(rs)) {
         out.push(format!(
             "ReplicaSet {} of the aborted update keeps {} pods",
             name(rs),
             desired(rs)
         ));
     }
-    for (_, service) in named_services(rollout) {
+    for (field, service) in named_services(rollout) {
         let selected = mirror.get("Service", service).and_then(selected_hash);
-        if available(stable) > 0 && selected != Some(stable_hash) {
+        let is_kept = field == "previewService"
+            && sets.iter().any(|rs| selected == Some(hash(rs)) && desired(rs) > 0);
+        if available(stable) > 0 && selected != Some(stable_hash) && !is_kept {
             out.push(format!("Service {service} selects {selected:?} after an abort"));
         }
     }

@@ -118,6 +118,44 @@ impl Verdicts {
         unproven.map(say).collect()
     }
 
+    /// I5 of blue-green: nothing becomes stable without the runs before and after the switch.
+    pub(super) fn verified(
+        &self,
+        before: Option<&Value>,
+        rollout: &Value,
+        writer: Writer,
+    ) -> Vec<Breach> {
+        let Some(before) = before.filter(|_| writer != Writer::User) else { return Vec::new() };
+        let (was, is) = (&before["status"], &rollout["status"]);
+        let stable = was["stableRS"].as_str().unwrap_or_default();
+        let unasked = stable.is_empty() || is["stableRS"] == stable;
+        if unasked || was["promoteFull"] == true || is["promoteFull"] == true {
+            return Vec::new();
+        }
+        let strategy = &rollout["spec"]["strategy"]["blueGreen"];
+        let due =
+            [("prePromotionAnalysis", "PrePromotion"), ("postPromotionAnalysis", "PostPromotion")];
+        let due = due.into_iter().filter(|(field, _)| !strategy[*field].is_null());
+        let proven = |kind: &str| {
+            let purpose = Purpose {
+                rollout_uid: text(&rollout["metadata"]["uid"]),
+                revision: revision(rollout),
+                kind: kind.to_owned(),
+                step: String::new(),
+            };
+            self.runs.values().any(|run| run.successful && run.purpose == purpose)
+        };
+        due.filter(|(_, kind)| !proven(kind))
+            .map(|(field, _)| Breach {
+                promise: "I5",
+                what: format!(
+                    "Rollout {} is promoted without a successful run of its {field}",
+                    name(rollout)
+                ),
+            })
+            .collect()
+    }
+
     /// Whether the run that the status names, before or after, is for this step and successful.
     fn says_yes(&self, step: usize, before: &Value, rollout: &Value) -> bool {
         let named = [before, rollout].into_iter().filter_map(|state| {

@@ -1,22 +1,23 @@
-//! A canary without a router, from top to bottom: the questions that a release engineer asks.
+//! One decision about a release, from top to bottom: the questions that a release engineer asks.
 
 use sluice_crd::identity::TemplateDigest;
-use sluice_crd::rollout::{CanaryStrategy, RolloutStatus};
+use sluice_crd::rollout::RolloutStatus;
 
+use crate::blue_green::Gate;
 use crate::conditions::{self, kinds, reasons};
 use crate::newest::{self, Newest};
 use crate::plan::{Action, Plan, StatusWrite, Wake};
 use crate::reason::Reason;
-use crate::release::{New, Release};
+use crate::release::{New, Release, Strategy};
 use crate::scale::Moves;
 use crate::services::{self, Switches};
 use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, fail_fast, history, news, refuse, scale};
+use crate::{analysis, blue_green, fail_fast, history, news, refuse, scale};
 
-pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
+pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
     let digest: TemplateDigest = s.settings.identity.template_digest(template);
 
@@ -31,7 +32,7 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
             return Plan { needs: [Need::Templates].into(), ..Plan::rest() };
         }
     };
-    let release = Release::new(s, canary, digest, new);
+    let release = Release::new(s, strategy, digest, new);
     if let (Some(failure), New::Missing(missing)) = (&s.failure, &release.new) {
         return refuse::not_created(&release, missing, failure);
     }
@@ -40,7 +41,9 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     let mut prospects = analysis::look(&release);
 
     // Where does the release stand, and how far does it get now?
-    let step_hash = sluice_crd::identity::step_hash(canary.steps.as_deref());
+    let step_hash = strategy.canary().map_or_else(String::new, |canary| {
+        sluice_crd::identity::step_hash(canary.steps.as_deref())
+    });
     let mut entry = stage::enter(&release, &step_hash);
     if let Some(path) = prospects.unsupported.take() {
         if entry.reset || matches!(entry.stage, Stage::Initial | Stage::Steady) {
@@ -59,8 +62,18 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
         if verdicts.inconclusive {
             entry.cursor.pause_as_inconclusive(&release);
         }
-        if !release.spec().paused && !unfit && !entry.cursor.is_inconclusive() {
+    }
+    let is_free = !release.spec().paused
+        && !unfit
+        && !entry.cursor.is_inconclusive()
+        && verdicts.abort.is_none();
+    match strategy {
+        Strategy::Canary(_) if entry.stage == Stage::Stepping && is_free => {
             entry.cursor.advance(&release, verdicts.step_passed);
+        }
+        Strategy::Canary(_) => {}
+        Strategy::BlueGreen(_) => {
+            entry.gate = Some(blue_green::advance(&release, &mut entry, is_free));
         }
     }
     let runs = analysis::runs(&release, &entry, &prospects);
@@ -88,6 +101,7 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
             stage: Stage::Aborted,
             cursor: Cursor::at(0),
             just_aborted: true,
+            gate: entry.gate.map(|_| Gate::Open),
             ..entry.clone()
         };
         ended = analysis::runs(&release, &aborted, &prospects);
@@ -110,6 +124,9 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
 
 /// Why the new version becomes the stable one now, if it does (I16).
 fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
+    if let Some(gate) = entry.gate {
+        return blue_green::promotion(release, entry, gate);
+    }
     let whole = release.new.record().is_some() && release.new.available() >= release.replicas;
     // Inconclusive, it waits for a person to say how it goes on, past the last step as well.
     if !whole || release.spec().paused || entry.cursor.is_inconclusive() {
@@ -151,10 +168,20 @@ fn actions(
 ) -> (Moves, Switches) {
     // What was promoted is steady from here on.
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
-    let cursor = &decision.entry.cursor;
-    let mut moves = scale::moves(release, stage, cursor, &services::routed(release), status);
-    let mut switches = services::switches(release, stage, cursor, &moves.asked);
+    let entry = decision.entry;
+    let routed = services::routed(release);
+    let (mut moves, mut switches);
+    if let Some(gate) = entry.gate {
+        let leaves;
+        (moves, leaves) = blue_green::moves(release, entry, stage, gate, &routed);
+        switches = blue_green::switches(release, stage, gate, &moves.asked, leaves);
+    } else {
+        let cursor = &entry.cursor;
+        moves = scale::moves(release, stage, cursor, &routed, status);
+        switches = services::switches(release, stage, cursor, &moves.asked);
+    }
     moves.actions.append(&mut switches.actions);
+    moves.actions.extend(services::releases(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());
     moves.actions.extend(history::deletions(release));
