@@ -51,20 +51,20 @@ pub(crate) fn runs(release: &Release<'_>, entry: &Entry, prospects: &Prospects) 
     if let Some(gate) = entry.gate.filter(|_| entry.stage == Stage::Stepping) {
         // What has spoken before the gate that is next stays on record.
         let said = |place: Place| {
-            let recorded = place.recorded(release, release.status());
-            recorded.filter(|run| has_a_verdict(&run.status) && !entry.reset && !entry.retried)
+            let word = said_by(release, place).filter(|run| has_a_verdict(&run.status));
+            word.filter(|_| !entry.reset && !entry.retried)
         };
         out.pre = match gate {
             Gate::PreAnalysis => {
                 one(release, entry, prospects, Place::PrePromotion, &mut out.actions)
             }
-            _ => said(Place::PrePromotion).cloned(),
+            _ => said(Place::PrePromotion),
         };
         out.post = match gate {
             Gate::PostAnalysis => {
                 one(release, entry, prospects, Place::PostPromotion, &mut out.actions)
             }
-            _ => said(Place::PostPromotion).cloned(),
+            _ => said(Place::PostPromotion),
         };
     }
     let named = |run: &RunRecord| {
@@ -144,6 +144,12 @@ fn one(
         status: AnalysisPhase::default(),
         message: String::new(),
     })
+}
+
+/// What the run of a place says; one that is gone, by what was written down of it.
+fn said_by(release: &Release<'_>, place: Place) -> Option<RolloutAnalysisRunStatus> {
+    let run = current(release, place).map(|run| said(&run));
+    run.or_else(|| place.recorded(release, release.status()).cloned())
 }
 
 fn said(run: &RunRecord) -> RolloutAnalysisRunStatus {

@@ -21,12 +21,23 @@ pub(crate) fn deadline_of(rs: &ReplicaSetRecord) -> Option<Time> {
 /// passed all gates before, and passes them unasked (spec §2.6, "BG fast rollback").
 pub(crate) fn is_fast_rollback(release: &Release<'_>, entry: &Entry) -> bool {
     let Some(rs) = release.new.record() else { return false };
-    let kept = deadline_of(rs)
+    let proven = rs.desired > Pods::ZERO && rs.annotations.get(NOT_PROMOTED).is_none();
+    let kept = match deadline_of(rs) {
         // Once begun, it goes on as it began, though the time runs out on the way.
-        .is_some_and(|deadline| !entry.reset || deadline > release.now)
-        && rs.desired > Pods::ZERO
-        && rs.annotations.get(NOT_PROMOTED).is_none();
-    kept || release.is_within_rollback_window()
+        Some(deadline) => !entry.reset || deadline > release.now,
+        None => is_just_left(release, entry),
+    };
+    proven && kept || release.is_within_rollback_window()
+}
+
+/// Whether this goes back to a version that was left so shortly before that its end has not been
+/// written down yet.
+pub(super) fn is_just_left(release: &Release<'_>, entry: &Entry) -> bool {
+    let created = |rs: &ReplicaSetRecord| rs.created;
+    let (new, stable) = (release.new.record(), release.stable.as_ref());
+    let older = new.zip(stable).is_some_and(|(new, stable)| created(new) < created(stable));
+    let known = new.is_some_and(|rs| rs.annotations.get(SCALE_DOWN_DEADLINE).is_some());
+    entry.reset && older && !known
 }
 
 /// What is to become of a version that nothing uses.

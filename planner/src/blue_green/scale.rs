@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::delay::{Leave, leave};
+use super::delay::{Leave, deadline_of, is_just_left, leave};
 use super::{Gate, active_is_on_new, preview_size};
 use crate::names::{NOT_PROMOTED, SCALE_DOWN_DEADLINE};
 use crate::plan::{Action, Wake};
@@ -128,7 +128,17 @@ fn kept(
     let on_its_way = stage == Stage::Stepping
         && !active_is_on_new(release)
         && super::is_fast_rollback(release, entry);
-    if on_its_way { Fate::stays(pods) } else { Fate::used(rs, pods) }
+    if !on_its_way {
+        return Fate::used(rs, pods);
+    }
+    let mut fate = Fate::stays(pods);
+    if is_just_left(release, entry) {
+        let blue_green = release.strategy.blue_green();
+        let seconds = blue_green.map_or(0, |b| b.scale_down_delay_seconds_or_default());
+        let end = release.now.plus_seconds(seconds).to_string();
+        fate.notes.insert(SCALE_DOWN_DEADLINE.to_owned(), Some(end));
+    }
+    fate
 }
 
 /// The new version after an abort: it keeps its pods for a while, to be looked at; whether its time
@@ -146,14 +156,13 @@ fn given_up(
     if rs.desired == Pods::ZERO || !back {
         return (Fate::stays(pods), false);
     }
+    let not_promoted = (NOT_PROMOTED.to_owned(), Some("true".to_owned()));
     match leave(rs, release.now, delay) {
-        Leave::Never => (Fate::stays(pods), false),
+        Leave::Never => (Fate { notes: [not_promoted].into(), ..Fate::stays(pods) }, false),
         Leave::Until(end) => (Fate { wake: Wake::At(end.to_chrono()), ..Fate::stays(pods) }, false),
         Leave::Begins(end) => {
-            let notes = BTreeMap::from([
-                (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string())),
-                (NOT_PROMOTED.to_owned(), Some("true".to_owned())),
-            ]);
+            let deadline = (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()));
+            let notes = [deadline, not_promoted].into();
             (Fate { pods, notes, wake: Wake::At(end.to_chrono()) }, false)
         }
         Leave::Now if routed.contains(&rs.hash) => (Fate::stays(pods), true),
@@ -186,8 +195,12 @@ fn older(release: &Release<'_>, stage: Stage, routed: &BTreeSet<String>) -> Vec<
     let may_wait: BTreeSet<&str> = waiting.iter().take(limit).map(|rs| rs.name.as_str()).collect();
 
     let fate = |rs: &Arc<ReplicaSetRecord>| {
+        // Overtaken before it was promoted: nobody goes back to it unasked.
+        let overtaken =
+            stage != Stage::Steady && rs.desired > Pods::ZERO && deadline_of(rs).is_none();
+        let overtaken = overtaken.then(|| (NOT_PROMOTED.to_owned(), Some("true".to_owned())));
         if rs.desired == Pods::ZERO || routed.contains(&rs.hash) || !is_safe {
-            return Fate::stays(rs.desired);
+            return Fate { notes: overtaken.into_iter().collect(), ..Fate::stays(rs.desired) };
         }
         let delay = if may_wait.contains(rs.name.as_str()) { delay } else { Some(0) };
         match leave(rs, release.now, delay) {
@@ -197,12 +210,8 @@ fn older(release: &Release<'_>, stage: Stage, routed: &BTreeSet<String>) -> Vec<
                 Fate { wake: Wake::At(end.to_chrono()), ..Fate::stays(rs.desired) }
             }
             Leave::Begins(end) => {
-                let mut notes =
-                    BTreeMap::from([(SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()))]);
-                // Overtaken before it was promoted: nobody goes back to it unasked.
-                if stage != Stage::Steady {
-                    notes.insert(NOT_PROMOTED.to_owned(), Some("true".to_owned()));
-                }
+                let deadline = (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()));
+                let notes = overtaken.into_iter().chain([deadline]).collect();
                 Fate { pods: rs.desired, notes, wake: Wake::At(end.to_chrono()) }
             }
         }
