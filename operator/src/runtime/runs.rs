@@ -178,7 +178,8 @@ impl Loop {
                 self.queue.failed(&key, now);
             }
             Err(failure) => {
-                if let (Failure::Unanswered(_), Some(memory)) = (&failure, self.runs.get_mut(&key)) {
+                if let (Failure::Unanswered(_), Some(memory)) = (&failure, self.runs.get_mut(&key))
+                {
                     memory.not_answered();
                 }
                 self.retry(&key, &failure, now);
