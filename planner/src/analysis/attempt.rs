@@ -64,13 +64,13 @@ fn background_is_due(release: &Release<'_>, index: usize) -> bool {
     !analysis.analysis.templates.is_empty() && index >= start
 }
 
-/// Whether the background analysis is due here and its run is not there yet: nothing goes on
-/// unmeasured, should the API server refuse to create it.
+/// Whether the background analysis is due here and its run has not begun: nothing goes on unmeasured,
+/// should the API server refuse to create it, or to write what it measures.
 pub(crate) fn is_unmeasured(release: &Release<'_>, index: usize) -> bool {
     let place = Place::Background;
-    let spoken =
-        place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
-    background_is_due(release, index) && current(release, place).is_none() && !spoken
+    let spoken = place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
+    let begun = || current(release, place).is_some_and(|run| run.phase != AnalysisPhase::default());
+    background_is_due(release, index) && !spoken && !begun()
 }
 
 /// The run of one place: the recorded one while it holds, else another.
