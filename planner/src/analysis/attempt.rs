@@ -68,7 +68,8 @@ fn background_is_due(release: &Release<'_>, index: usize) -> bool {
 /// should the API server refuse to create it, or to write what it measures.
 pub(crate) fn is_unmeasured(release: &Release<'_>, index: usize) -> bool {
     let place = Place::Background;
-    let spoken = place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
+    let spoken =
+        place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
     let begun = || current(release, place).is_some_and(|run| run.phase != AnalysisPhase::default());
     background_is_due(release, index) && !spoken && !begun()
 }
