@@ -55,7 +55,10 @@ fn is_on(release: &Release<'_>) -> bool {
 fn is_waited_for(release: &Release<'_>, entry: &Entry) -> bool {
     let under_way = matches!(entry.stage, Stage::Stepping | Stage::Promoting);
     let new = release.new.record();
+    // Pods are looked up by the hash in the status: until that is written, by another version's.
+    let named = new.is_some_and(|rs| rs.hash == release.status().current_pod_hash);
     under_way
+        && named
         && release.stable.is_some()
         && new.is_some_and(|rs| rs.desired > Pods::ZERO && rs.available < rs.desired)
 }

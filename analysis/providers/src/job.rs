@@ -87,7 +87,10 @@ impl Provider for Job {
     ) -> Result<Reading, ProviderError> {
         let id = job_of(cx, &metric.name, ongoing);
         match cx.cluster.delete_job(&id).await {
-            Err(error) => later(error, &id, cx.now),
+            // Once more, and no longer: a verdict of other metrics waits for this.
+            Err(error) if ongoing.message.is_empty() => later(error, &id, cx.now),
+            Err(error) if error.category == BUSY => Ok(left_behind(&id, &error)),
+            Err(error) => Err(error),
             Ok(()) => Ok(terminated(metadata(&id))),
         }
     }
@@ -99,6 +102,16 @@ impl Provider for Job {
             None => Ok(()),
         }
     }
+}
+
+/// A measurement that is over for its run, though its Job could not be deleted.
+fn left_behind(id: &JobId, error: &ProviderError) -> Reading {
+    Reading::Verdict(Verdict {
+        phase: AnalysisPhase::Inconclusive,
+        message: format!("Metric Terminated; its Job is left behind: {}", error.message),
+        text: String::new(),
+        metadata: metadata(id),
+    })
 }
 
 /// The Job of a measurement, as its metadata says.

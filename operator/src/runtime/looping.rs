@@ -44,6 +44,8 @@ pub(super) struct RunWrite {
     pub(super) written: Written,
     /// How many of the results that are remembered are in it.
     pub(super) results: usize,
+    /// Whether it is over with this.
+    pub(super) verdict: bool,
     /// Told if it was written.
     pub(super) news: Vec<Transition>,
     pub(super) about: About,
@@ -75,6 +77,8 @@ pub(super) struct Loop {
     pub(super) conditions: ConditionCache,
     /// Measurements under way.
     pub(super) measuring: JoinSet<Measured>,
+    /// Runs of which a verdict was written that their records may not show yet.
+    pub(super) verdicts: BTreeSet<Key>,
     /// Rollouts that wait until a verdict on one of their runs is seen that we have written.
     pub(super) wait_for_verdict: BTreeMap<Key, Key>,
 }
@@ -108,6 +112,7 @@ impl Loop {
             runs: BTreeMap::new(),
             conditions: ConditionCache::default(),
             measuring: JoinSet::new(),
+            verdicts: BTreeSet::new(),
             wait_for_verdict: BTreeMap::new(),
         }
     }

@@ -64,11 +64,15 @@ impl Loop {
         }))
     }
 
-    /// A run of a Rollout of which we have written a status that its record does not show yet.
+    /// A run of a Rollout of which we have written a verdict that its record does not show yet. Other
+    /// results are nothing to a Rollout: an abort does not wait for the next measurement.
     fn verdict_to_be_seen(&self, rollout: &Key, uid: &str) -> Option<Key> {
         let runs = self.world.runs_of(uid);
         let keys = runs.iter().map(|run| Key::analysis_run(&rollout.namespace, &run.name));
-        keys.into_iter().find(|run| self.world.pending().waits_since(run).is_some())
+        let unseen = |run: &Key| {
+            self.verdicts.contains(run) && self.world.pending().waits_since(run).is_some()
+        };
+        keys.into_iter().find(unseen)
     }
 
     pub(super) fn finish_pass(&mut self, key: Key, began: Instant, report: Report, now: Instant) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_analysis::run::{News, RunPlan, RunSnapshot, RunUrgency, plan};
+use sluice_analysis::run::{News, RunPlan, RunSnapshot, RunUrgency, is_completed, plan};
 use sluice_crd::analysis::AnalysisRunStatus;
 use sluice_planner::{RunRecord, Severity, Transition};
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ const TOGETHER: Duration = Duration::from_secs(1);
 
 impl Loop {
     pub(super) fn start_run(&mut self, key: &Key, now: Instant) -> Option<Work> {
+        // Its record shows all that was written.
+        self.verdicts.remove(key);
         let Some(entry) = self.world.run(&key.namespace, &key.name) else {
             // What is still measured for it ends with this.
             self.runs.remove(key);
@@ -135,6 +137,8 @@ impl Loop {
             }
         };
         let results = memory.taken.len();
+        let verdict =
+            matches!(&change, Change::Status(statuses) if is_completed(&statuses.1.phase));
         let about = about(key, record);
         let news = plan.news.iter().map(transition).collect();
         let dropped = plan.dropped;
@@ -148,18 +152,21 @@ impl Loop {
                 }
                 None => Written { wrote: None, result: Err(Failure::NotLeader) },
             };
-            (key, now, Finished::Run(RunWrite { written, results, news, about, dropped }))
+            (key, now, Finished::Run(RunWrite { written, results, verdict, news, about, dropped }))
         }))
     }
 
     pub(super) fn finish_run(&mut self, key: Key, began: Instant, write: RunWrite, now: Instant) {
-        let RunWrite { written, results, news, about, dropped } = write;
+        let RunWrite { written, results, verdict, news, about, dropped } = write;
         self.shell.metrics.run_reconciled(&key.namespace, &key.name, now - began);
         if let Some(wrote) = written.wrote {
             self.world.wrote(&key, wrote, now);
         }
         match written.result {
             Ok(()) => {
+                if verdict {
+                    self.verdicts.insert(key.clone());
+                }
                 if let Some(memory) = self.runs.get_mut(&key) {
                     memory.written(results);
                 }

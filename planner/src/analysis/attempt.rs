@@ -91,13 +91,14 @@ fn background_is_due(release: &Release<'_>, index: usize) -> bool {
         && !release.is_within_rollback_window()
 }
 
-/// Whether the background analysis is due here and its run is not there yet: nothing goes on
-/// unmeasured, should the API server refuse to create it.
+/// Whether the background analysis is due here and its run has not begun: nothing goes on unmeasured,
+/// should the API server refuse to create it, or to write what it measures.
 pub(crate) fn is_unmeasured(release: &Release<'_>, index: usize) -> bool {
     let place = Place::Background;
     let spoken =
         place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
-    background_is_due(release, index) && current(release, place).is_none() && !spoken
+    let begun = || current(release, place).is_some_and(|run| run.phase != AnalysisPhase::default());
+    background_is_due(release, index) && !spoken && !begun()
 }
 
 /// The run of one place: the recorded one while it holds, else another.
@@ -116,9 +117,12 @@ fn one(
             if !is_dealt_with(release, place) {
                 return Some(said(&run));
             }
-        } else if recorded.status == AnalysisPhase::default() && !is_taken(release, &recorded.name)
-        {
-            // Recorded in an earlier pass, to be created in this one.
+        } else if !has_a_verdict(&recorded.status) && !is_taken(release, &recorded.name) {
+            // Recorded in an earlier pass, to be created in this one; or it was deleted, or is not
+            // seen yet by whoever has just taken over. To create it by its name tells: one that is
+            // there is ours and goes on (I13).
+            let new = recorded.status == AnalysisPhase::default();
+            let prospect = prospect.filter(|_| new || !is_held(release, entry));
             if let Some(prospect) = prospect {
                 actions.push(Action::CreateAnalysisRun {
                     name: recorded.name.clone(),
@@ -132,7 +136,7 @@ fn one(
         }
     }
     // Another attempt; not while somebody holds the release, or its templates do not fit.
-    if release.spec().paused || entry.cursor.is_inconclusive() {
+    if is_held(release, entry) {
         return recorded.cloned();
     }
     let Some(prospect) = prospect else { return recorded.cloned() };
@@ -150,6 +154,11 @@ fn one(
 fn said_by(release: &Release<'_>, place: Place) -> Option<RolloutAnalysisRunStatus> {
     let run = current(release, place).map(|run| said(&run));
     run.or_else(|| place.recorded(release, release.status()).cloned())
+}
+
+/// Whether somebody holds the release.
+fn is_held(release: &Release<'_>, entry: &Entry) -> bool {
+    release.spec().paused || entry.cursor.is_inconclusive()
 }
 
 fn said(run: &RunRecord) -> RolloutAnalysisRunStatus {

@@ -26,6 +26,8 @@ pub(super) fn run(release: &Release<'_>, place: Place, name: &str, prospect: &Pr
     if let Place::Step(index) = place {
         labels.insert(STEP_INDEX.to_owned(), index.to_string());
     }
+    // By this it is seen: with another one than its Rollout's it would be nobody's.
+    labels.remove(INSTANCE_ID);
     if let Some(id) = rollout.labels.get(INSTANCE_ID) {
         labels.insert(INSTANCE_ID.to_owned(), id.to_owned());
     }
