@@ -9,7 +9,7 @@ use kube::core::request::Request;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_planner::names::HASH_LABEL;
-use sluice_planner::{PodTrouble, ReplicaSetRecord, RolloutRecord, label_selector};
+use sluice_planner::{Endpoints, PodTrouble, ReplicaSetRecord, RolloutRecord, label_selector};
 
 use crate::failure::Failure;
 use crate::world::ResourceKind;
@@ -166,6 +166,75 @@ pub(crate) async fn pods_in_trouble(
     let pods: Pods = answered(client.request(request)).await?;
     let living = pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     Ok(living.flat_map(troubles).collect())
+}
+
+#[derive(Debug, Deserialize)]
+struct Slices {
+    #[serde(default)]
+    items: Vec<Slice>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Slice {
+    #[serde(default)]
+    endpoints: Option<Vec<Endpoint>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Endpoint {
+    #[serde(default)]
+    conditions: EndpointConditions,
+    target_ref: Option<TargetRef>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EndpointConditions {
+    /// None means yes.
+    ready: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TargetRef {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    name: String,
+}
+
+/// The pods that stand behind a Rollout's preview Service, by one LIST of its EndpointSlices; none
+/// where it has no such Service.
+///
+/// # Errors
+///
+/// As the API server answers; that they may not be read is no error.
+pub(crate) async fn preview_endpoints(
+    client: &Client,
+    rollout: &RolloutRecord,
+) -> Result<Option<Endpoints>, Failure> {
+    let Some(blue_green) = &rollout.spec.strategy.blue_green else { return Ok(None) };
+    let labels = format!("kubernetes.io/service-name={}", blue_green.preview_service);
+    let params = ListParams::default().labels(&labels);
+    let path = format!("/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices", rollout.namespace);
+    let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;
+    let slices: Slices = match answered(client.request(request)).await {
+        Ok(slices) => slices,
+        Err(Failure::Refused { code: 403 | 404, message, .. }) => {
+            let (namespace, name) = (&rollout.namespace, &rollout.name);
+            tracing::warn!(
+                namespace,
+                name,
+                "cannot read EndpointSlices, so the switch does not wait for them: {message}"
+            );
+            return Ok(Some(Endpoints::Unreadable));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let all = slices.items.into_iter().flat_map(|slice| slice.endpoints.unwrap_or_default());
+    let ready = all.filter(|endpoint| endpoint.conditions.ready != Some(false));
+    let pods = ready.filter_map(|endpoint| endpoint.target_ref).filter(|to| to.kind == "Pod");
+    Ok(Some(Endpoints::Ready(pods.map(|pod| pod.name).collect())))
 }
 
 fn troubles(pod: Pod) -> impl Iterator<Item = PodTrouble> {

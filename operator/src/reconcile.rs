@@ -142,6 +142,11 @@ async fn pass(
             }
         }
     }
+    if plan.needs.contains(&Need::PreviewEndpoints) {
+        snapshot.facts.preview_endpoints =
+            facts::preview_endpoints(&shell.client, &snapshot.rollout).await?;
+        plan = (shell.policy)(snapshot);
+    }
     if plan.actions.is_empty() && plan.status.is_none() {
         return Ok(plan.wake);
     }

@@ -119,7 +119,9 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let (moves, switches) = actions(&release, &decision, &status);
     let reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
     let plan = finish(&release, &decision, status, moves, reasons);
-    Plan { needs: trouble.needs, wake: plan.wake.sooner(trouble.wake), ..plan }
+    let (endpoints, again) = blue_green::needs(&release, decision.entry.gate);
+    let needs = trouble.needs.into_iter().chain(endpoints).collect();
+    Plan { needs, wake: plan.wake.sooner(trouble.wake).sooner(again), ..plan }
 }
 
 /// Why the new version becomes the stable one now, if it does (I16).

@@ -40,8 +40,8 @@ pub use reason::{Deadline, Reason, Role};
 use release::Strategy;
 pub use services::release_all;
 pub use snapshot::{
-    Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord, RolloutRecord,
-    RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord, Templates,
+    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord,
+    RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord, Templates,
 };
 pub use split::{Split, split};
 pub use status::label_selector;

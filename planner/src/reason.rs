@@ -64,6 +64,17 @@ pub enum Reason {
         /// When it loses them; none where it keeps them, or the time does not run yet.
         until: Option<Time>,
     },
+    /// Pods that are available do not stand behind a Service yet.
+    EndpointsMissing {
+        /// The Service.
+        service: String,
+        /// The ReplicaSet of the pods.
+        replica_set: String,
+        /// Pods of it that its EndpointSlices have as ready.
+        ready: Pods,
+        /// Pods that have to be.
+        needed: Pods,
+    },
     /// A Service is about to select another version.
     Switching {
         /// The Service.
@@ -208,6 +219,7 @@ impl Reason {
             Self::PodsNotAvailable { .. } => "PodsNotAvailable",
             Self::PodsMoving { .. } => "PodsMoving",
             Self::PodsKept { .. } => "PodsKept",
+            Self::EndpointsMissing { .. } => "EndpointsNotReady",
             Self::Switching { .. } => "ServiceSwitches",
             Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
@@ -259,6 +271,11 @@ impl fmt::Display for Reason {
                 write!(f, "ReplicaSet {replica_set} ({role}) keeps {pods} pods")?;
                 until.map_or(Ok(()), |until| write!(f, " until {until}"))
             }
+            Self::EndpointsMissing { service, replica_set, ready, needed } => write!(
+                f,
+                "{ready} of {needed} pods of ReplicaSet {replica_set} stand in the EndpointSlices of \
+                 Service {service}; clients are switched when all do"
+            ),
             Self::Switching { service, hash } => {
                 write!(f, "Service {service} is about to select {hash}")
             }

@@ -195,6 +195,17 @@ pub struct Facts {
     pub templates: Option<BTreeMap<String, Value>>,
     /// Containers of the new version's pods that cannot run.
     pub pods_in_trouble: Option<Vec<PodTrouble>>,
+    /// The pods that the EndpointSlices of the preview Service have as ready.
+    pub preview_endpoints: Option<Endpoints>,
+}
+
+/// What EndpointSlices say of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoints {
+    /// The names of the pods that are ready behind it.
+    Ready(BTreeSet<String>),
+    /// They may not be read: nobody can wait for them.
+    Unreadable,
 }
 
 /// A container that waits for something that more time does not bring.
@@ -219,6 +230,8 @@ pub enum Need {
     Templates,
     /// [`Facts::pods_in_trouble`]: without them the plan holds as it is.
     PodsInTrouble,
+    /// [`Facts::preview_endpoints`]: without them clients are not switched.
+    PreviewEndpoints,
 }
 
 /// The things that a plan asks for.

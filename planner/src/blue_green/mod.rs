@@ -10,6 +10,7 @@ mod reasons;
 mod scale;
 mod services;
 
+use chrono::TimeDelta;
 use sluice_crd::rollout::{BlueGreenStrategy, PauseCondition, PauseReason};
 use sluice_crd::time::Time;
 
@@ -17,7 +18,7 @@ use crate::analysis::{self, Place};
 use crate::plan::Wake;
 use crate::quantity::Pods;
 use crate::release::Release;
-use crate::snapshot::ServiceRecord;
+use crate::snapshot::{Endpoints, Need, Needs, ServiceRecord};
 use crate::stage::{Entry, Stage};
 use crate::steps::Cursor;
 
@@ -25,6 +26,9 @@ pub(crate) use delay::{deadline_of, is_fast_rollback};
 pub(crate) use reasons::{kept, waiting};
 pub(crate) use scale::{moves, pods_of_new, without_new};
 pub(crate) use services::switches;
+
+/// EndpointSlices are looked at this often while they are waited for.
+const ENDPOINTS_PAUSE: TimeDelta = TimeDelta::seconds(1);
 
 /// What a new version stands at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,9 @@ pub(crate) enum Gate {
     PreAnalysis,
     /// A pause, until this instant or until somebody promotes.
     Pause,
+    /// Its pods have to stand in the EndpointSlices of the preview Service: so long do routers take
+    /// to learn of them (ours).
+    Endpoints,
     /// The active Service is to select it.
     CutOver,
     /// The analysis after the switch.
@@ -53,6 +60,7 @@ pub(crate) fn advance(release: &Release<'_>, entry: &mut Entry, is_free: bool) -
         Stage::Initial | Stage::Promoting => match active_is_on_new(release) {
             _ if !is_whole => whole,
             true => Gate::Open,
+            false if entry.stage == Stage::Promoting => cut_over(release),
             false => Gate::CutOver,
         },
         Stage::Stepping if active_is_on_new(release) => {
@@ -75,9 +83,42 @@ pub(crate) fn advance(release: &Release<'_>, entry: &mut Entry, is_free: bool) -
                     return gate;
                 }
             }
-            if is_whole { Gate::CutOver } else { whole }
+            if is_whole { cut_over(release) } else { whole }
         }
     }
+}
+
+/// The switch, once all pods of the new version can be reached behind the preview Service, if there
+/// is one.
+fn cut_over(release: &Release<'_>) -> Gate {
+    let Some(preview) = preview(release) else { return Gate::CutOver };
+    let selects = preview.hash() == Some(release.new.hash());
+    let reached = match &release.snapshot.facts.preview_endpoints {
+        Some(Endpoints::Unreadable) => true,
+        Some(Endpoints::Ready(_)) => endpoints(release).is_some_and(|n| n >= release.replicas),
+        None => false,
+    };
+    if selects && reached { Gate::CutOver } else { Gate::Endpoints }
+}
+
+/// Pods of the new version that stand behind the preview Service, where that is known.
+pub(crate) fn endpoints(release: &Release<'_>) -> Option<Pods> {
+    let Some(Endpoints::Ready(pods)) = &release.snapshot.facts.preview_endpoints else {
+        return None;
+    };
+    let prefix = format!("{}-", release.new.name());
+    let count = pods.iter().filter(|pod| pod.starts_with(&prefix)).count();
+    Some(Pods(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// What has to be looked up for that, and when to look again.
+pub(crate) fn needs(release: &Release<'_>, gate: Option<Gate>) -> (Needs, Wake) {
+    if gate != Some(Gate::Endpoints) || release.spec().paused {
+        return (Needs::new(), Wake::OnChange);
+    }
+    let known = release.snapshot.facts.preview_endpoints.is_some();
+    let needs = if known { Needs::new() } else { [Need::PreviewEndpoints].into() };
+    (needs, Wake::At(release.snapshot.now + ENDPOINTS_PAUSE))
 }
 
 /// What holds the new version before it may grow to its full size and be switched to.
@@ -155,7 +196,8 @@ fn is_released(release: &Release<'_>, entry: &Entry) -> bool {
 /// (`scaleUpPreviewCheckPoint`).
 pub(crate) fn is_beyond_preview(release: &Release<'_>, entry: &Entry, gate: Gate) -> bool {
     let Some(blue_green) = release.strategy.blue_green() else { return false };
-    let released = gate == Gate::CutOver || gate == Gate::Pods(release.replicas);
+    let released =
+        matches!(gate, Gate::CutOver | Gate::Endpoints) || gate == Gate::Pods(release.replicas);
     entry.stage == Stage::Stepping
         && released
         && !active_is_on_new(release)

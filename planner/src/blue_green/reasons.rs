@@ -2,7 +2,7 @@
 
 use sluice_crd::rollout::{RolloutAnalysisRunStatus, RolloutStatus};
 
-use super::{Gate, active, deadline_of, pods_of_new};
+use super::{Gate, active, deadline_of, endpoints, pods_of_new, preview};
 use crate::quantity::Pods;
 use crate::reason::{Deadline, Reason, Role};
 use crate::release::Release;
@@ -57,6 +57,17 @@ pub(crate) fn waiting(
             replica_set: stable.name.clone(),
             pods: stable.replicas,
             target: release.replicas,
+        });
+    }
+    if gate == Gate::Endpoints
+        && out.is_empty()
+        && let Some(service) = preview(release)
+    {
+        out.push(Reason::EndpointsMissing {
+            service: service.name.clone(),
+            replica_set: release.new.name().to_owned(),
+            ready: endpoints(release).unwrap_or(Pods::ZERO),
+            needed: release.replicas,
         });
     }
     if gate == Gate::CutOver

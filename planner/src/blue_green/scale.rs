@@ -105,7 +105,7 @@ fn wanted(release: &Release<'_>, stage: Stage, gate: Gate, now: Pods) -> Pods {
         Gate::PreAnalysis | Gate::Pause => {
             release.strategy.blue_green().map(|blue_green| preview_size(release, blue_green))
         }
-        Gate::CutOver | Gate::PostAnalysis | Gate::Open => None,
+        Gate::Endpoints | Gate::CutOver | Gate::PostAnalysis | Gate::Open => None,
     };
     match (stage, before_release) {
         // Nothing to fall back to: it stays as far as it got.
@@ -197,10 +197,8 @@ fn older(release: &Release<'_>, stage: Stage, routed: &BTreeSet<String>) -> Vec<
     let fate = |rs: &Arc<ReplicaSetRecord>| {
         // Overtaken before it was promoted: nobody goes back to it unasked.
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
-        let overtaken = newer
-            && stage != Stage::Steady
-            && rs.desired > Pods::ZERO
-            && deadline_of(rs).is_none();
+        let overtaken =
+            newer && stage != Stage::Steady && rs.desired > Pods::ZERO && deadline_of(rs).is_none();
         let overtaken = overtaken.then(|| (NOT_PROMOTED.to_owned(), Some("true".to_owned())));
         if rs.desired == Pods::ZERO || routed.contains(&rs.hash) || !is_safe {
             return Fate { notes: overtaken.into_iter().collect(), ..Fate::stays(rs.desired) };
