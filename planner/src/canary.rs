@@ -14,7 +14,7 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, fail_fast, history, news, refuse, scale};
+use crate::{analysis, fail_fast, history, news, refuse, retreat, scale};
 
 pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -43,16 +43,16 @@ pub(crate) fn plan(s: &Snapshot, canary: &CanaryStrategy) -> Plan {
     let step_hash = sluice_crd::identity::step_hash(canary.steps.as_deref());
     let mut entry = stage::enter(&release, &step_hash);
     if let Some(path) = prospects.unsupported.take() {
-        if entry.reset || matches!(entry.stage, Stage::Initial | Stage::Steady) {
-            return refuse::held(s, path);
+        if entry.reset || entry.stage == Stage::Initial {
+            return retreat::with_retreat(s, refuse::held(s, path));
         }
         // A release that is under way is not left to itself: the runs that there are have their
-        // say, and it can be aborted.
+        // say, and it can be aborted. What is stable follows its replicas.
         prospects.problems.push(format!("UnsupportedFeature: {path}"));
     }
     let unfit = !prospects.problems.is_empty();
     if unfit && entry.stage == Stage::Stepping && entry.reset {
-        return refuse::unfit(&release, prospects.problems);
+        return retreat::with_retreat(s, refuse::unfit(&release, prospects.problems));
     }
     let verdicts = analysis::verdicts(&release, &entry);
     if entry.stage == Stage::Stepping && verdicts.abort.is_none() {

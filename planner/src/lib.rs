@@ -21,6 +21,7 @@ mod reason;
 mod references;
 mod refuse;
 mod release;
+mod retreat;
 mod scale;
 mod services;
 mod snapshot;
@@ -56,15 +57,16 @@ pub fn plan(s: &Snapshot) -> Plan {
     }
     let problems = sluice_crd::validation::validate_rollout(&rollout.spec);
     if !problems.is_empty() {
-        return refuse::invalid(s, problems.iter().map(ToString::to_string).collect());
+        let problems = problems.iter().map(ToString::to_string).collect();
+        return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
     if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
-        return refuse::held(s, path);
+        return retreat::with_retreat(s, refuse::held(s, path));
     }
     let Some(canary) = &rollout.spec.strategy.canary else { return Plan::rest() };
     let problems = references::problems(s, canary);
     if !problems.is_empty() {
-        return refuse::invalid(s, problems);
+        return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
     let adoptions = adopt::adoptions(s);
     if !adoptions.is_empty() && s.failure.is_none() {
