@@ -15,7 +15,7 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, blue_green, fail_fast, history, news, refuse, scale};
+use crate::{analysis, blue_green, fail_fast, history, news, refuse, retreat, scale};
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -46,16 +46,16 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     });
     let mut entry = stage::enter(&release, &step_hash);
     if let Some(path) = prospects.unsupported.take() {
-        if entry.reset || matches!(entry.stage, Stage::Initial | Stage::Steady) {
-            return refuse::held(s, path);
+        if entry.reset || entry.stage == Stage::Initial {
+            return retreat::with_retreat(s, refuse::held(s, path));
         }
         // A release that is under way is not left to itself: the runs that there are have their
-        // say, and it can be aborted.
+        // say, and it can be aborted. What is stable follows its replicas.
         prospects.problems.push(format!("UnsupportedFeature: {path}"));
     }
     let unfit = !prospects.problems.is_empty();
     if unfit && entry.stage == Stage::Stepping && entry.reset {
-        return refuse::unfit(&release, prospects.problems);
+        return retreat::with_retreat(s, refuse::unfit(&release, prospects.problems));
     }
     let verdicts = analysis::verdicts(&release, &entry);
     if entry.stage == Stage::Stepping && verdicts.abort.is_none() {
@@ -170,18 +170,7 @@ fn actions(
 ) -> (Moves, Switches) {
     // What was promoted is steady from here on.
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
-    let entry = decision.entry;
-    let routed = services::routed(release);
-    let (mut moves, mut switches);
-    if let Some(gate) = entry.gate {
-        let leaves;
-        (moves, leaves) = blue_green::moves(release, entry, stage, gate, &routed);
-        switches = blue_green::switches(release, stage, gate, &moves.asked, leaves);
-    } else {
-        let cursor = &entry.cursor;
-        moves = scale::moves(release, stage, cursor, &routed, status);
-        switches = services::switches(release, stage, cursor, &moves.asked);
-    }
+    let (mut moves, mut switches) = towards(release, decision.entry, stage, status);
     moves.actions.append(&mut switches.actions);
     moves.actions.extend(services::releases(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
@@ -198,6 +187,24 @@ fn ends_what_counts(release: &Release<'_>, action: &Action) -> bool {
         [&canary.current_step_analysis_run_status, &canary.current_background_analysis_run_status];
     matches!(action, Action::TerminateRun { name, .. }
         if named.into_iter().flatten().any(|run| run.name == *name))
+}
+
+/// What brings pods and Services nearer to where this stage has them.
+pub(crate) fn towards(
+    release: &Release<'_>,
+    entry: &Entry,
+    stage: Stage,
+    status: &RolloutStatus,
+) -> (Moves, Switches) {
+    let routed = services::routed(release);
+    if let Some(gate) = entry.gate {
+        let (moves, leaves) = blue_green::moves(release, entry, stage, gate, &routed);
+        let switches = blue_green::switches(release, stage, gate, &moves.asked, leaves);
+        return (moves, switches);
+    }
+    let moves = scale::moves(release, stage, &entry.cursor, &routed, status);
+    let switches = services::switches(release, stage, &entry.cursor, &moves.asked);
+    (moves, switches)
 }
 
 fn finish(

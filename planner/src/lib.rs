@@ -22,6 +22,7 @@ mod reason;
 mod references;
 mod refuse;
 mod release;
+mod retreat;
 mod scale;
 mod services;
 mod snapshot;
@@ -58,15 +59,16 @@ pub fn plan(s: &Snapshot) -> Plan {
     }
     let problems = sluice_crd::validation::validate_rollout(&rollout.spec);
     if !problems.is_empty() {
-        return refuse::invalid(s, problems.iter().map(ToString::to_string).collect());
+        let problems = problems.iter().map(ToString::to_string).collect();
+        return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
     if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
-        return refuse::held(s, path);
+        return retreat::with_retreat(s, refuse::held(s, path));
     }
     let Some(strategy) = Strategy::of(&rollout.spec.strategy) else { return Plan::rest() };
     let problems = references::problems(s, strategy);
     if !problems.is_empty() {
-        return refuse::invalid(s, problems);
+        return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
     let adoptions = adopt::adoptions(s);
     if !adoptions.is_empty() && s.failure.is_none() {

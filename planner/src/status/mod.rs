@@ -23,7 +23,7 @@ use crate::stage::Entry;
 
 pub(crate) use phase::phase_and_message;
 pub(crate) use progress::deadline;
-pub(crate) use ready::{say_ready, stage_reasons};
+pub(crate) use ready::{aborted, say_ready, stage_reasons};
 
 /// What was decided about the release, as far as the status tells it.
 #[derive(Debug)]

@@ -130,7 +130,8 @@ fn unmeasured(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> O
     })
 }
 
-fn aborted(release: &Release<'_>, status: &RolloutStatus) -> Reason {
+/// Why and when it was aborted, and how far it is back.
+pub(crate) fn aborted(release: &Release<'_>, status: &RolloutStatus) -> Reason {
     let message = conditions::get(status, kinds::PROGRESSING).map_or("", |c| c.message.as_str());
     Reason::Aborted {
         revision: release.revision,
