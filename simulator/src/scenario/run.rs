@@ -304,6 +304,7 @@ impl Runner<'_> {
         if target.kind == "Pod" && target.name.contains('#') {
             for pod in self.pods_of(&target.name, target.count.unwrap_or(1)).await? {
                 self.user.delete(&target.kind, &pod, target.cascade).await?;
+                self.until_it_goes(&pod).await?;
             }
             return Ok(());
         }
@@ -329,6 +330,25 @@ impl Runner<'_> {
                 self.pump_until(Instant::now() + EVICTION_PAUSE).await;
                 allowed = self.user.evict(&pod).await?;
             }
+            self.until_it_goes(&pod).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until it shows that a pod is going, and with it all that was written before: what is
+    /// expected next is not met by how it was.
+    async fn until_it_goes(&mut self, pod: &str) -> Result<(), String> {
+        let end = Instant::now() + WITHIN;
+        self.drain();
+        let stays = |mirror: &Mirror| {
+            let pod = mirror.get("Pod", pod);
+            pod.is_some_and(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        };
+        while stays(&self.mirror) {
+            let Ok(Some(seen)) = tokio::time::timeout_at(end, self.changes.recv()).await else {
+                return Err(format!("pod {pod} stays"));
+            };
+            self.take(&seen);
         }
         Ok(())
     }
