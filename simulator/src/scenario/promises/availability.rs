@@ -1,5 +1,5 @@
 //! I1: no write of the controller lowers the pods that serve below the floor, or below what there
-//! were where they were fewer already.
+//! were where they were fewer already. Pods of the Deployment that a Rollout refers to serve as well.
 
 use serde_json::Value;
 
@@ -29,6 +29,7 @@ pub(super) fn floor(
         .filter(|rs| name(rs) != name(before) && !is_blue_green)
         .map(serving)
         .sum();
+    let others = others + of_workload(mirror, rollout);
     let was = others + serving(before);
     let is = others + serving(before).min(now_desired);
     let floor = floor_of(rollout, &seen.object);
@@ -41,6 +42,15 @@ pub(super) fn floor(
             desired(before),
         ),
     })
+}
+
+/// The pods that serve of the Deployment that the Rollout takes its template from.
+fn of_workload(mirror: &Mirror, rollout: &Value) -> i64 {
+    let workload = &rollout["spec"]["workloadRef"];
+    let name = workload["name"].as_str().filter(|_| workload["kind"] == "Deployment");
+    let deployment = name.and_then(|name| mirror.get("Deployment", name));
+    let sets = deployment.map(|deployment| mirror.replica_sets_of(deployment));
+    sets.into_iter().flatten().map(serving).sum()
 }
 
 fn rollout_lives(rollout: &Value) -> bool {
@@ -72,4 +82,40 @@ fn share(value: &Value, replicas: i64, round_up: bool) -> i64 {
     };
     let hundredths: i64 = replicas * percent;
     if round_up { (hundredths + 99) / 100 } else { hundredths / 100 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Onlooker, Writer};
+    use super::*;
+    use serde_json::json;
+
+    fn set(name: &str, owner: (&str, &str), replicas: i64) -> Value {
+        json!({
+            "kind": "ReplicaSet",
+            "metadata": {"name": name, "ownerReferences": [
+                {"kind": owner.0, "uid": owner.1, "controller": true}]},
+            "spec": {"replicas": replicas},
+            "status": {"availableReplicas": replicas},
+        })
+    }
+
+    #[test]
+    fn pods_of_the_deployment_that_is_referred_to_count() {
+        for (beside, broken) in [(0, true), (2, true), (4, false)] {
+            let mut onlooker = Onlooker::default();
+            for object in [
+                json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "d"}}),
+                set("web-1", ("Deployment", "d"), beside),
+                json!({"kind": "Rollout", "metadata": {"name": "web", "uid": "r"},
+                    "spec": {"replicas": 4, "workloadRef": {"kind": "Deployment", "name": "web"}}}),
+                set("web-2", ("Rollout", "r"), 4),
+                set("web-2", ("Rollout", "r"), 0),
+            ] {
+                onlooker.look(&Seen { object, deleted: false }, Writer::Unknown);
+            }
+            let found: Vec<&str> = onlooker.breaches().iter().map(|b| b.promise).collect();
+            assert_eq!(found, if broken { vec!["I1"] } else { Vec::new() }, "{beside}");
+        }
+    }
 }
