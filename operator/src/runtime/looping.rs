@@ -36,7 +36,7 @@ pub(super) enum Finished {
     /// Services of a Rollout that is gone have been let go, or not.
     Released(Result<(), Failure>),
     /// An AnalysisRun was written; with so many of its results.
-    Run(RunWrite),
+    Run(Box<RunWrite>),
 }
 
 /// A write to an AnalysisRun that has ended.
@@ -274,7 +274,7 @@ impl Loop {
                 self.queue.add(key.clone(), now);
                 self.queue.done(&key);
             }
-            Finished::Run(write) => self.finish_run(key, began, write, now),
+            Finished::Run(write) => self.finish_run(key, began, *write, now),
             Finished::Released(Ok(())) => self.queue.done(&key),
             Finished::Released(Err(failure)) => self.retry(&key, &failure, now),
         }

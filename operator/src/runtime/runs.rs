@@ -152,7 +152,8 @@ impl Loop {
                 }
                 None => Written { wrote: None, result: Err(Failure::NotLeader) },
             };
-            (key, now, Finished::Run(RunWrite { written, results, verdict, news, about, dropped }))
+            let write = RunWrite { written, results, verdict, news, about, dropped };
+            (key, now, Finished::Run(Box::new(write)))
         }))
     }
 

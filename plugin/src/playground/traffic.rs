@@ -122,7 +122,7 @@ impl State {
     fn account(&mut self, now: DateTime<Utc>) {
         let Some((since, split)) = self.course.last().cloned() else { return };
         let requests = RATE * seconds(now - since);
-        for (_, serving) in &split {
+        for serving in split.values() {
             let share = share(&split, serving);
             let of_image = self.requests.entry(serving.image.clone()).or_default();
             of_image.all += requests * share;
