@@ -67,6 +67,7 @@ async fn deployments_endpoints_evictions_and_autoscalers_are_told_of() {
 - expect: {object: {kind: ReplicaSet, name: deployment/web#1, is: {spec: {replicas: 0}}}}
 - remember-pods
 - evict: {pods: deployment/web#2, count: 3}
+- expect: {object: {kind: PodDisruptionBudget, name: web, is: {status: {disruptionsAllowed: 1}}}}
 - expect: {service: web, endpoints: 3}
 - delete: {kind: Pod, name: deployment/web#2}
 - expect: {service: web, endpoints: 2}
