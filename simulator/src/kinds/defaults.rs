@@ -20,6 +20,18 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
         }
         "Deployment" => deployment(object),
         "Job" => job(object),
+        "PodTemplate" => template(object),
+        "PodDisruptionBudget" => {
+            let status = section(object, "status");
+            for count in ["currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"]
+            {
+                or_default(status, count, 0);
+            }
+        }
+        "ResourceQuota" => {
+            section(object, "spec");
+            section(object, "status");
+        }
         "Service" => service(object),
         "Event" => {
             for key in ["firstTimestamp", "lastTimestamp", "eventTime"] {
@@ -50,6 +62,8 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
             or_default(spec, "metrics", json!([metric]));
         }
         "EndpointSlice" => {
+            or_default(object, "endpoints", Value::Null);
+            or_default(object, "ports", Value::Null);
             for port in each(object, "ports") {
                 or_default(port, "name", "");
                 or_default(port, "protocol", "TCP");
