@@ -317,6 +317,7 @@ fn snapshot(world: &World) -> Snapshot {
         facts: sluice_planner::Facts {
             templates: Some(templates.chain([own]).collect()),
             pods_in_trouble: None,
+            preview_endpoints: None,
         },
         failure: None,
         settings: Settings::default(),
