@@ -39,7 +39,6 @@ pub use plan::{Action, Plan, StatusWrite, Urgency, Wake};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
 use release::Strategy;
-use workload::Resolved;
 pub use services::release_all;
 pub use snapshot::{
     Endpoints, Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord,
@@ -49,6 +48,7 @@ pub use snapshot::{
 pub use split::{Split, split};
 pub use status::label_selector;
 pub use transition::{Severity, Transition, reasons as event_reasons};
+use workload::Resolved;
 pub use workload::selector;
 
 /// What to do about one Rollout now: the whole policy, from top to bottom.

@@ -79,7 +79,8 @@ fn settled<'a>(
 ) -> Option<&'a Arc<ReplicaSetRecord>> {
     let rollout = &s.rollout;
     let status = &rollout.status;
-    let observed = workload::is_observed(s) && status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
+    let observed = workload::is_observed(s)
+        && status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
     let refused = conditions::get(status, kinds::INVALID_SPEC)
         .is_some_and(|c| c.reason != reasons::INVALID_REFERENCE);
     let unsettled = refused

@@ -20,6 +20,7 @@ const DONE: [(&str, &[&str]); 3] = [
             "progressDeadlineSeconds",
             "replicas",
             "revisionHistoryLimit",
+            "rollbackWindow",
             "selector",
             "strategy",
             "template",
@@ -49,7 +50,6 @@ fn held() -> Vec<(&'static str, &'static str, Value)> {
     let step = "spec.strategy.canary.steps[0]";
     let metadata = json!({"labels": {"role": "x"}});
     vec![
-        ("spec", "rollbackWindow", json!({"revisions": 3})),
         ("spec", "restartAt", json!("2026-11-21T08:00:00Z")),
         (canary, "trafficRouting", Value::Null),
         (canary, "antiAffinity", json!({"requiredDuringSchedulingIgnoredDuringExecution": {}})),
@@ -161,8 +161,9 @@ fn each_feature_that_is_not_there_is_held_by_its_path() {
             assert_held(spec, &format!("{place}.{field}"));
         }
     }
-    let blue_green = json!({"blueGreen": {"activeService": "web"}});
-    assert_held(spec(blue_green), "spec.strategy.blueGreen");
+    let metadata = json!({"labels": {"role": "x"}});
+    let blue_green = json!({"blueGreen": {"activeService": "web", "activeMetadata": metadata}});
+    assert_held(spec(blue_green), "spec.strategy.blueGreen.activeMetadata");
 }
 
 #[test]

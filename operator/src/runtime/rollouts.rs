@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sluice_planner::{
-    FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector,
-};
+use sluice_planner::{FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector};
 use tokio::time::Instant;
 
 use super::METRICS_LINGER;

@@ -52,7 +52,12 @@ impl WorkloadWatches {
                     self.tasks.spawn(watching::run(client, theirs, events, Event::PlainReplicaSet));
                 }
                 ResourceKind::PodTemplate => {
-                    self.tasks.spawn(watching::run(client, scope(None), events, Event::PodTemplate));
+                    self.tasks.spawn(watching::run(
+                        client,
+                        scope(None),
+                        events,
+                        Event::PodTemplate,
+                    ));
                 }
                 _ => {}
             }

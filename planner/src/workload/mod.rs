@@ -105,8 +105,7 @@ pub(crate) fn is_observed(s: &Snapshot) -> bool {
 /// The annotation that shows clients how far the workload is, where it is behind.
 pub(crate) fn generation_to_mirror(s: &Snapshot) -> BTreeMap<String, String> {
     let generation = found(s).map(|workload| workload.generation.to_string());
-    let behind =
-        |g: &String| s.rollout.annotations.get(WORKLOAD_GENERATION) != Some(g.as_str());
+    let behind = |g: &String| s.rollout.annotations.get(WORKLOAD_GENERATION) != Some(g.as_str());
     let behind = generation.filter(behind);
     behind.map(|g| (WORKLOAD_GENERATION.to_owned(), g)).into_iter().collect()
 }
