@@ -30,6 +30,7 @@ const RUN_WRITES: usize = 30;
 /// A pass, or a look at the API server, under way.
 pub(super) type Work = Pin<Box<dyn Future<Output = (Key, Instant, Finished)> + Send>>;
 
+#[allow(clippy::large_enum_variant, reason = "one for each piece of work under way")]
 pub(super) enum Finished {
     Pass(Report),
     /// Objects that were fetched because their records lagged behind our writes.
