@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 pub type EndState = BTreeMap<String, Value>;
 
 /// Fields that name a run and not a state.
-const VOLATILE: [&str; 21] = [
+const VOLATILE: [&str; 25] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -31,6 +31,11 @@ const VOLATILE: [&str; 21] = [
     "clusterIP",
     "clusterIPs",
     "deletionTimestamp",
+    // How often a Deployment was written, and scaled by how much at a time.
+    "workloadObservedGeneration",
+    "rollout.argoproj.io/workload-generation",
+    "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas",
 ];
 
 /// The end state of these objects; pods count by their ReplicaSets, and so do EndpointSlices; leases

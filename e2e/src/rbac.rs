@@ -10,7 +10,7 @@ use sluice_simulator::scenario::read_yaml_documents;
 pub type Grant = (String, String, String);
 
 /// Grants that scenarios do not show, and why they are there.
-const EXCUSED: [(&str, &str, &str); 6] = [
+const EXCUSED: [(&str, &str, &str); 7] = [
     // API servers with OwnerReferencesPermissionEnforcement ask for it; the one of the tests does not.
     ("argoproj.io", "rollouts/finalizers", "update"),
     ("argoproj.io", "analysisruns/finalizers", "update"),
@@ -18,6 +18,7 @@ const EXCUSED: [(&str, &str, &str); 6] = [
     ("argoproj.io", "rollouts", "get"),
     ("argoproj.io", "analysisruns", "get"),
     ("apps", "replicasets", "get"),
+    ("apps", "deployments", "get"),
     ("", "services", "get"),
 ];
 

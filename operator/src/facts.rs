@@ -1,7 +1,6 @@
 //! What a plan asks for beyond the records: fetched, used once, not kept.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use kube::Client;
 use kube::core::params::ListParams;
@@ -9,7 +8,7 @@ use kube::core::request::Request;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_planner::names::HASH_LABEL;
-use sluice_planner::{Endpoints, PodTrouble, ReplicaSetRecord, RolloutRecord, label_selector};
+use sluice_planner::{Endpoints, PodTrouble, RolloutRecord, Snapshot, label_selector};
 
 use crate::failure::Failure;
 use crate::world::ResourceKind;
@@ -54,10 +53,10 @@ struct ItemSpec {
 /// As the API server answers.
 pub(crate) async fn templates(
     client: &Client,
-    rollout: &RolloutRecord,
-    replica_sets: &[Arc<ReplicaSetRecord>],
+    snapshot: &Snapshot,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let selector = rollout.spec.selector.as_ref().map(label_selector).unwrap_or_default();
+    let rollout = &snapshot.rollout;
+    let selector = sluice_planner::selector(snapshot).map(label_selector).unwrap_or_default();
     let selector = if selector.is_empty() {
         HASH_LABEL.to_owned()
     } else {
@@ -72,7 +71,7 @@ pub(crate) async fn templates(
     let found = list.items.into_iter().filter(ours);
     let mut templates: BTreeMap<String, Value> =
         found.map(|item| (item.metadata.name, item.spec.template)).collect();
-    for rs in replica_sets.iter().filter(|rs| !rs.deleting) {
+    for rs in snapshot.replica_sets.iter().filter(|rs| !rs.deleting) {
         if templates.contains_key(&rs.name) {
             continue;
         }
@@ -154,10 +153,11 @@ struct Terminated {
 /// As the API server answers.
 pub(crate) async fn pods_in_trouble(
     client: &Client,
-    rollout: &RolloutRecord,
+    snapshot: &Snapshot,
 ) -> Result<Vec<PodTrouble>, Failure> {
+    let rollout = &snapshot.rollout;
     let hash = &rollout.status.current_pod_hash;
-    let selector = rollout.spec.selector.as_ref().map(label_selector).unwrap_or_default();
+    let selector = sluice_planner::selector(snapshot).map(label_selector).unwrap_or_default();
     let hashed = format!("{HASH_LABEL}={hash}");
     let labels = [selector, hashed].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>();
     let params = ListParams::default().labels(&labels.join(","));

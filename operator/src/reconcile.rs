@@ -117,9 +117,7 @@ async fn pass(
         return Ok(Wake::At(shell.clock.now() + FACTS_PAUSE));
     }
     if plan.needs.contains(&Need::Templates) {
-        let fetched =
-            facts::templates(&shell.client, &snapshot.rollout, &snapshot.replica_sets).await;
-        let templates = match fetched {
+        let templates = match facts::templates(&shell.client, snapshot).await {
             Ok(templates) => templates,
             Err(failure) => return not_known(shell, snapshot, failure, limits, report).await,
         };
@@ -129,7 +127,7 @@ async fn pass(
     }
     if plan.needs.contains(&Need::PodsInTrouble) && limits.pods {
         report.fetched_pods = true;
-        match facts::pods_in_trouble(&shell.client, &snapshot.rollout).await {
+        match facts::pods_in_trouble(&shell.client, snapshot).await {
             Ok(pods) => {
                 snapshot.facts.pods_in_trouble = Some(pods);
                 plan = (shell.policy)(snapshot);

@@ -90,6 +90,19 @@ impl<'a> Writer<'a> {
                 });
                 self.patch_rollout(None, &body).await
             }
+            Action::SetFinalizers { finalizers } => {
+                let body = json!({
+                    "metadata": {"resourceVersion": self.version, "finalizers": finalizers},
+                });
+                self.patch_rollout(None, &body).await
+            }
+            Action::ScaleDeployment { name, resource_version, scale: (_, to), .. } => {
+                let body = json!({
+                    "metadata": {"resourceVersion": resource_version},
+                    "spec": {"replicas": to.to_i32()},
+                });
+                self.patch(ResourceKind::Deployment, name, resource_version, &body).await
+            }
             Action::AdoptReplicaSet { name, resource_version } => {
                 self.still_there().await?;
                 let owner = sluice_planner::owner_reference(self.rollout);
@@ -374,7 +387,11 @@ pub fn path(kind: ResourceKind, namespace: &str) -> String {
     let ours = "/apis/argoproj.io/v1alpha1";
     match kind {
         ResourceKind::Rollout => format!("{ours}/namespaces/{namespace}/rollouts"),
-        ResourceKind::ReplicaSet => format!("/apis/apps/v1/namespaces/{namespace}/replicasets"),
+        ResourceKind::ReplicaSet | ResourceKind::PlainReplicaSet => {
+            format!("/apis/apps/v1/namespaces/{namespace}/replicasets")
+        }
+        ResourceKind::Deployment => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
+        ResourceKind::PodTemplate => format!("/api/v1/namespaces/{namespace}/podtemplates"),
         ResourceKind::Service => format!("/api/v1/namespaces/{namespace}/services"),
         ResourceKind::AnalysisRun => format!("{ours}/namespaces/{namespace}/analysisruns"),
         ResourceKind::AnalysisTemplate => {

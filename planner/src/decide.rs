@@ -15,7 +15,7 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, blue_green, fail_fast, history, news, refuse, retreat, scale};
+use crate::{analysis, blue_green, fail_fast, history, news, refuse, retreat, scale, workload};
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -58,10 +58,8 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
         return retreat::with_retreat(s, refuse::unfit(&release, prospects.problems));
     }
     let verdicts = analysis::verdicts(&release, &entry);
-    if entry.stage == Stage::Stepping && verdicts.abort.is_none() {
-        if verdicts.inconclusive {
-            entry.cursor.pause_as_inconclusive(&release);
-        }
+    if entry.stage == Stage::Stepping && verdicts.abort.is_none() && verdicts.inconclusive {
+        entry.cursor.pause_as_inconclusive(&release);
     }
     let is_free = !release.spec().paused
         && !unfit
@@ -172,6 +170,7 @@ fn actions(
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let (mut moves, mut switches) = towards(release, decision.entry, stage, status);
     moves.actions.append(&mut switches.actions);
+    moves.actions.extend(workload::scale_down(release, stage, &moves.asked, status));
     moves.actions.extend(services::releases(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());

@@ -32,6 +32,7 @@ mod status;
 mod steps;
 mod support;
 mod transition;
+mod workload;
 
 pub use annotations::Annotations;
 pub use build::owner_reference;
@@ -43,10 +44,13 @@ pub use services::release_all;
 pub use snapshot::{
     Endpoints, Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord,
     RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord, Templates,
+    Workload, WorkloadRecord,
 };
 pub use split::{Split, split};
 pub use status::label_selector;
 pub use transition::{Severity, Transition, reasons as event_reasons};
+use workload::Resolved;
+pub use workload::selector;
 
 /// What to do about one Rollout now: the whole policy, from top to bottom.
 ///
@@ -55,7 +59,7 @@ pub use transition::{Severity, Transition, reasons as event_reasons};
 pub fn plan(s: &Snapshot) -> Plan {
     let rollout = &s.rollout;
     if rollout.deleting {
-        return Plan::rest();
+        return workload::give_back::before_the_end(s);
     }
     let problems = sluice_crd::validation::validate_rollout(&rollout.spec);
     if !problems.is_empty() {
@@ -66,6 +70,21 @@ pub fn plan(s: &Snapshot) -> Plan {
         return retreat::with_retreat(s, refuse::held(s, path));
     }
     let Some(strategy) = Strategy::of(&rollout.spec.strategy) else { return Plan::rest() };
+    let resolved;
+    let s = match workload::resolve(s) {
+        Resolved::Own => s,
+        Resolved::From(snapshot) => {
+            resolved = snapshot;
+            &*resolved
+        }
+        Resolved::Invalid(problems) => return refuse::invalid(s, problems),
+        Resolved::Unread => return refuse::unread(s),
+    };
+    if workload::give_back::is_asked(&s.rollout)
+        && let Some(plan) = workload::give_back::on_request(s)
+    {
+        return plan;
+    }
     let problems = references::problems(s, strategy);
     if !problems.is_empty() {
         return retreat::with_retreat(s, refuse::invalid(s, problems));

@@ -18,7 +18,7 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 
 /// Annotations of a Rollout that its ReplicaSets do not inherit.
-pub const NOT_INHERITED: [&str; 8] = [
+pub const NOT_INHERITED: [&str; 10] = [
     LAST_APPLIED,
     REVISION,
     REVISION_HISTORY,
@@ -26,6 +26,8 @@ pub const NOT_INHERITED: [&str; 8] = [
     TEMPLATE_DIGEST,
     SCALE_DOWN_DEADLINE,
     NOT_PROMOTED,
+    WORKLOAD_GENERATION,
+    GIVE_BACK,
     "notified.notifications.argoproj.io",
 ];
 
@@ -34,6 +36,12 @@ pub const SCALE_DOWN_DEADLINE: &str = "scale-down-deadline";
 /// Annotation of a ReplicaSet (ours): `true` where its version was given up, or overtaken, before it
 /// was promoted; going back to it takes all steps.
 pub const NOT_PROMOTED: &str = "sluice.dev/not-promoted";
+
+/// Annotation of a Rollout: the generation of the workload that its `workloadRef` names.
+pub const WORKLOAD_GENERATION: &str = "rollout.argoproj.io/workload-generation";
+/// Annotation of a Rollout (ours): `true` gives the pods back to the Deployment that its
+/// `workloadRef` names. Also the finalizer of a Rollout that has taken such a Deployment's pods.
+pub const GIVE_BACK: &str = "sluice.dev/give-back";
 
 /// Label of an AnalysisRun: which analysis of its Rollout it is, `Step`, `Background`,
 /// `PrePromotion` or `PostPromotion`.

@@ -8,7 +8,8 @@ use sluice_crd::raw::Raw;
 
 use crate::conditions::{self, kinds, reasons};
 use crate::release::{New, Release};
-use crate::snapshot::{FailureKind, ReplicaSetRecord, RolloutRecord, Snapshot};
+use crate::snapshot::{FailureKind, ReplicaSetRecord, Snapshot};
+use crate::workload;
 
 /// The ReplicaSet of the template that the Rollout asks for.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub(crate) fn find(
     digest: &TemplateDigest,
 ) -> Newest {
     let candidates = in_order_of_likelihood(s);
-    if let Some(current) = settled(&s.rollout, &candidates) {
+    if let Some(current) = settled(s, digest, &candidates) {
         return Newest::Found(Arc::clone(current));
     }
     if let Some(same) = candidates.iter().find(|rs| rs.digest().as_ref() == Some(digest)) {
@@ -72,11 +73,14 @@ pub(crate) fn find(
 /// Not where the last pass over this generation could not settle it: the spec was refused or
 /// held, or the ReplicaSet could not be created.
 fn settled<'a>(
-    rollout: &RolloutRecord,
+    s: &Snapshot,
+    digest: &TemplateDigest,
     candidates: &'a [Arc<ReplicaSetRecord>],
 ) -> Option<&'a Arc<ReplicaSetRecord>> {
+    let rollout = &s.rollout;
     let status = &rollout.status;
-    let observed = status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
+    let observed = workload::is_observed(s)
+        && status.observed_generation.as_ref().is_some_and(|g| g.is(rollout.generation));
     let refused = conditions::get(status, kinds::INVALID_SPEC)
         .is_some_and(|c| c.reason != reasons::INVALID_REFERENCE);
     let unsettled = refused
@@ -87,7 +91,11 @@ fn settled<'a>(
     if !observed || unsettled || status.current_pod_hash.is_empty() {
         return None;
     }
-    candidates.iter().find(|rs| rs.hash == status.current_pod_hash)
+    let current = candidates.iter().find(|rs| rs.hash == status.current_pod_hash)?;
+    // A workload that was made again counts its generations anew.
+    let other = |of: TemplateDigest| of.same_scheme(digest) && of != *digest;
+    let moved = rollout.spec.workload_ref.is_some() && current.digest().is_some_and(other);
+    Some(current).filter(|_| !moved)
 }
 
 /// The current one, the stable one, then the others, the newest revision first.

@@ -106,6 +106,22 @@ pub enum Action {
         /// Told once they are set.
         told: Vec<Transition>,
     },
+    /// Sets the finalizers of the Rollout.
+    SetFinalizers {
+        /// All of them.
+        finalizers: Vec<String>,
+    },
+    /// Scales the Deployment that the Rollout refers to.
+    ScaleDeployment {
+        /// Its name.
+        name: String,
+        /// The version that this was planned on.
+        resource_version: String,
+        /// `spec.replicas`, from and to.
+        scale: (Pods, Pods),
+        /// Told once it is done.
+        told: Vec<Transition>,
+    },
     /// Makes a ReplicaSet that nothing owns one of this Rollout's.
     AdoptReplicaSet {
         /// Its name.
@@ -192,9 +208,11 @@ impl Action {
         match self {
             Self::CreateReplicaSet { told, .. }
             | Self::AnnotateRollout { told, .. }
+            | Self::ScaleDeployment { told, .. }
             | Self::PatchReplicaSet { told, .. }
             | Self::SelectPods { told, .. } => told,
             Self::AdoptReplicaSet { .. }
+            | Self::SetFinalizers { .. }
             | Self::ReleaseService { .. }
             | Self::CreateAnalysisRun { .. }
             | Self::TerminateRun { .. }
@@ -209,6 +227,10 @@ impl Action {
             Self::CreateReplicaSet { name, .. } => format!("create ReplicaSet {name}"),
             Self::AdoptReplicaSet { name, .. } => format!("adopt ReplicaSet {name}"),
             Self::AnnotateRollout { .. } => "annotate the Rollout with its revision".to_owned(),
+            Self::SetFinalizers { .. } => "set the finalizers of the Rollout".to_owned(),
+            Self::ScaleDeployment { name, scale: (from, to), .. } => {
+                format!("scale Deployment {name} from {from} to {to}")
+            }
             Self::PatchReplicaSet { name, scale: Some((from, to)), .. } => {
                 format!("scale ReplicaSet {name} from {from} to {to}")
             }

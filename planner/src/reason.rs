@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 use sluice_crd::time::Time;
 
+use crate::names::GIVE_BACK;
 use crate::quantity::Pods;
 
 /// One reason.
@@ -155,6 +156,20 @@ pub enum Reason {
         /// Pods that have to be.
         needed: Pods,
     },
+    /// The pods are being given back to the Deployment that they were taken from.
+    GivingBack {
+        /// The Deployment.
+        deployment: String,
+        /// Pods of it that are available.
+        available: Pods,
+        /// Pods that have to be before those of the Rollout go.
+        needed: Pods,
+    },
+    /// The pods were given back.
+    GivenBack {
+        /// The Deployment.
+        deployment: String,
+    },
     /// The spec is refused.
     Invalid {
         /// Every problem with its path.
@@ -228,6 +243,8 @@ impl Reason {
             Self::Aborted { .. } => "RolloutAborted",
             Self::DeadlineExceeded { .. } => "ProgressDeadlineExceeded",
             Self::ServiceWaits { .. } => "ServiceWaits",
+            Self::GivingBack { .. } => "GivingBack",
+            Self::GivenBack { .. } => "GivenBack",
             Self::Invalid { .. } => "InvalidSpec",
             Self::Held { .. } => "UnsupportedFeature",
             Self::Refused { .. } => "WriteRefused",
@@ -348,6 +365,16 @@ impl fmt::Display for Reason {
                 f,
                 "Service {service} is switched to {hash} when {needed} of its pods are available \
                  ({available} now)"
+            ),
+            Self::GivingBack { deployment, available, needed } => write!(
+                f,
+                "giving back to Deployment {deployment}: {available} of {needed} of its pods are \
+                 available; the pods of the Rollout go when all are"
+            ),
+            Self::GivenBack { deployment } => write!(
+                f,
+                "given back to Deployment {deployment} (annotation {GIVE_BACK}); delete the \
+                 Rollout, or take the annotation off to take the pods over again"
             ),
             Self::Invalid { problems } => f.write_str(&problems.join("; ")),
             Self::Held { path } => write!(

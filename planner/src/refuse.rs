@@ -13,6 +13,7 @@ use crate::scale;
 use crate::snapshot::{Failure, FailureKind, Snapshot};
 use crate::status::{observed_generation, phase_and_message, say_ready, urgency};
 use crate::transition::{Transition, reasons as events};
+use crate::workload;
 
 /// An invalid spec: every problem is told, nothing else is touched (spec §1.17).
 pub(crate) fn invalid(s: &Snapshot, problems: Vec<String>) -> Plan {
@@ -63,10 +64,16 @@ pub(crate) fn not_known(s: &Snapshot, failure: &Failure) -> Plan {
     finish(s, s.rollout.status.clone(), reason, None)
 }
 
+/// The workload is not known yet: nothing is done, and told once something stands in the way.
+pub(crate) fn unread(s: &Snapshot) -> Plan {
+    s.failure.as_ref().map_or_else(Plan::rest, |failure| not_known(s, failure))
+}
+
 fn observed(s: &Snapshot) -> RolloutStatus {
     let mut status = s.rollout.status.clone();
     status.observed_generation =
         Some(observed_generation(s.rollout.generation, s.settings.numeric_observed_generation));
+    status.workload_observed_generation = workload::observed_generation(s);
     status
 }
 
@@ -83,6 +90,7 @@ fn finish(
     say_ready(&mut status, Time::new(s.now), std::slice::from_ref(&reason));
     let urgency = urgency(&s.rollout.status, &status);
     Plan {
+        actions: workload::mirrored(s).into_iter().collect(),
         status: urgency.map(|urgency| StatusWrite { status, urgency }),
         transitions: told.into_iter().collect(),
         reasons: vec![reason],

@@ -15,6 +15,7 @@ use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, kept_by_stable, split_for};
 use crate::transition::{Transition, reasons};
+use crate::workload;
 
 /// The targets of the three roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,18 +250,18 @@ pub(crate) fn create(release: &Release<'_>, name: &str, hash: &str, pods: Pods) 
 
 pub(crate) fn annotate_rollout(release: &Release<'_>) -> Option<Action> {
     let revision = release.revision.to_string();
-    if release.rollout.annotations.get(REVISION) == Some(revision.as_str()) {
-        return None;
-    }
-    Some(Action::AnnotateRollout {
-        told: vec![Transition::normal(
+    let mut annotations = workload::generation_to_mirror(release.snapshot);
+    let mut told = Vec::new();
+    if release.rollout.annotations.get(REVISION) != Some(revision.as_str()) {
+        told.push(Transition::normal(
             reasons::ROLLOUT_UPDATED,
             release.revision,
             "",
             format!("Rollout updated to revision {revision}"),
-        )],
-        annotations: BTreeMap::from([(REVISION.to_owned(), revision)]),
-    })
+        ));
+        annotations.insert(REVISION.to_owned(), revision);
+    }
+    (!annotations.is_empty()).then_some(Action::AnnotateRollout { annotations, told })
 }
 
 /// The annotations by which the new ReplicaSet is known: its number, its template's digest.

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
 use sluice_analysis::run::is_completed;
 use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::identity::{IdentityScheme, TemplateDigest};
+use sluice_crd::raw::Raw;
 use sluice_crd::rollout::{RolloutSpec, RolloutStatus};
 use sluice_crd::time::Time;
 
@@ -27,6 +30,8 @@ pub struct Snapshot {
     pub orphans: Vec<Arc<ReplicaSetRecord>>,
     /// The Services that it names or that are marked as managed by it, by name.
     pub services: BTreeMap<String, Arc<ServiceRecord>>,
+    /// The workload that `spec.workloadRef` names.
+    pub workload: Workload,
     /// Its AnalysisRuns, by owner uid, in the order of their names.
     pub runs: Vec<Arc<RunRecord>>,
     /// The analysis templates that it leads to, nested ones included.
@@ -57,6 +62,8 @@ pub struct RolloutRecord {
     pub created: Option<Time>,
     /// Whether `metadata.deletionTimestamp` is set.
     pub deleting: bool,
+    /// `metadata.finalizers`.
+    pub finalizers: Vec<String>,
     /// `metadata.labels`.
     pub labels: Annotations,
     /// `metadata.annotations`, without kubectl's copy of the last applied object.
@@ -127,6 +134,39 @@ impl ServiceRecord {
     pub fn hash(&self) -> Option<&str> {
         self.selector.get(crate::names::HASH_LABEL).map(String::as_str)
     }
+}
+
+/// What is known of the workload that a Rollout refers to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Workload {
+    /// It does not exist, or none is referred to.
+    #[default]
+    Absent,
+    /// Workloads of its kind have not been listed yet.
+    Unread,
+    /// As it is.
+    Found(Arc<WorkloadRecord>),
+}
+
+/// A Deployment, ReplicaSet or PodTemplate as the planner needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkloadRecord {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// Its pod template, raw.
+    pub template: Raw<PodTemplateSpec>,
+    /// `spec.selector`; a PodTemplate has none.
+    pub selector: Option<LabelSelector>,
+    /// `spec.replicas`.
+    pub desired: Pods,
+    /// `status.availableReplicas`; none while its status speaks of an earlier spec.
+    pub available: Pods,
 }
 
 /// An AnalysisRun as the planner needs it.

@@ -6,9 +6,6 @@ use sluice_crd::rollout::{
 
 /// The path of the first field whose feature this build lacks.
 pub(crate) fn first_unsupported(spec: &RolloutSpec, status: &RolloutStatus) -> Option<String> {
-    if spec.workload_ref.is_some() {
-        return Some("spec.workloadRef".to_owned());
-    }
     // A restart that is over leaves its order in the spec.
     if spec.restart_at.is_some() && spec.restart_at != status.restarted_at {
         return Some("spec.restartAt".to_owned());

@@ -51,6 +51,7 @@ pub mod reasons {
     pub const ROLLOUT_RESUMED: &str = "RolloutResumed";
     pub const ROLLOUT_ABORTED: &str = "RolloutAborted";
     pub const ROLLOUT_RETRY: &str = "RolloutRetry";
+    pub const SCALING_DEPLOYMENT: &str = "ScalingDeployment";
     pub const SCALING_REPLICA_SET: &str = "ScalingReplicaSet";
     pub const SWITCH_SERVICE: &str = "SwitchService";
     pub const SKIP_STEPS: &str = "SkipSteps";

@@ -290,6 +290,7 @@ fn snapshot(world: &World) -> Snapshot {
     let analysis_templates = Templates { found: found.into_iter().collect(), namespace_only: true };
     Snapshot {
         orphans: Vec::new(),
+        workload: Default::default(),
         runs: world.runs.values().cloned().map(Arc::new).collect(),
         templates: analysis_templates,
         now: now(),
@@ -301,6 +302,7 @@ fn snapshot(world: &World) -> Snapshot {
             generation: world.generation,
             created: None,
             deleting: false,
+            finalizers: Vec::new(),
             labels: Default::default(),
             annotations: Default::default(),
             spec: Arc::new(spec),
@@ -315,6 +317,7 @@ fn snapshot(world: &World) -> Snapshot {
         facts: sluice_planner::Facts {
             templates: Some(templates.chain([own]).collect()),
             pods_in_trouble: None,
+            preview_endpoints: None,
         },
         failure: None,
         settings: Settings::default(),

@@ -72,6 +72,7 @@ fn planned(recorded: &str, paused: bool) -> Plan {
             generation: 1,
             created: None,
             deleting: false,
+            finalizers: Vec::new(),
             labels: Default::default(),
             annotations: Default::default(),
             spec: Arc::new(spec),
@@ -80,6 +81,7 @@ fn planned(recorded: &str, paused: bool) -> Plan {
         replica_sets: vec![replica_set("new", "2", 1), replica_set("old", "1", 3)],
         orphans: Vec::new(),
         services: Default::default(),
+        workload: Default::default(),
         runs: Vec::new(),
         templates: Templates {
             found: [((false, "success-rate".to_owned()), Arc::new(template))].into(),

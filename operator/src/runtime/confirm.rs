@@ -43,8 +43,14 @@ pub(super) async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event
         ResourceKind::AnalysisRun => answered(client.request::<Observed<_>>(request))
             .await
             .map(|o| Event::AnalysisRun(Change::Applied(o))),
+        ResourceKind::Deployment => answered(client.request::<Observed<_>>(request))
+            .await
+            .map(|o| Event::Deployment(Change::Applied(o))),
         // They are not written, and so never waited for.
-        ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => return Ok(None),
+        ResourceKind::AnalysisTemplate
+        | ResourceKind::ClusterAnalysisTemplate
+        | ResourceKind::PlainReplicaSet
+        | ResourceKind::PodTemplate => return Ok(None),
     };
     match event {
         Ok(event) => Ok(Some(event)),

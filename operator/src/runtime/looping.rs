@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::workloads::WorkloadWatches;
 use super::{EVENT_BUFFER, Question, SHUTDOWN_LIMIT};
 use crate::analysis::{ConditionCache, Measured, RunMemory, Tools, Written};
 use crate::config::Config;
@@ -29,6 +30,7 @@ const RUN_WRITES: usize = 30;
 /// A pass, or a look at the API server, under way.
 pub(super) type Work = Pin<Box<dyn Future<Output = (Key, Instant, Finished)> + Send>>;
 
+#[allow(clippy::large_enum_variant, reason = "one for each piece of work under way")]
 pub(super) enum Finished {
     Pass(Report),
     /// Objects that were fetched because their records lagged behind our writes.
@@ -72,6 +74,7 @@ pub(super) struct Loop {
     pub(super) forget_at: BTreeMap<Key, Instant>,
     led: bool,
     synced: bool,
+    pub(super) workloads: WorkloadWatches,
     pub(super) tools: Tools,
     pub(super) runs: BTreeMap<Key, RunMemory>,
     pub(super) conditions: ConditionCache,
@@ -88,6 +91,7 @@ impl Loop {
         shell: Shell,
         config: &Config,
         tools: Tools,
+        workloads: WorkloadWatches,
         events: mpsc::Receiver<Event>,
         questions: mpsc::Receiver<Question>,
     ) -> Self {
@@ -108,6 +112,7 @@ impl Loop {
             forget_at: BTreeMap::new(),
             led: false,
             synced: false,
+            workloads,
             tools,
             runs: BTreeMap::new(),
             conditions: ConditionCache::default(),
@@ -165,6 +170,7 @@ impl Loop {
             affected.extend(self.world.take(event, now));
             more -= 1;
         }
+        self.workloads.follow(self.world.referred_kinds(), now);
         self.look_at(affected, now);
         if !self.synced && self.world.unsynced().is_empty() {
             self.synced = true;

@@ -4,6 +4,7 @@ mod confirm;
 mod looping;
 mod rollouts;
 mod runs;
+mod workloads;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::reconcile::{Policy, Shell};
 use crate::watch::{self as watching, Scope};
 use crate::world::{Event, ResourceKind};
 use looping::Loop;
+use workloads::WorkloadWatches;
 
 /// Events that may wait between the watches and the loop.
 const EVENT_BUFFER: usize = 1024;
@@ -72,6 +74,8 @@ impl Runtime {
         let (fence_in, fence) = watch::channel(None);
         self.elect(fence_in, &mut tasks);
         let (event_in, event_out) = mpsc::channel(EVENT_BUFFER);
+        let (one, client) = (self.config.namespace.clone(), self.client.clone());
+        let workloads = WorkloadWatches::new(client, one, event_in.clone());
         self.watch(event_in, &mut tasks);
         let (events, sender) = events::channel(self.client.clone(), self.metrics.clone());
         let sender = tokio::spawn(sender.run());
@@ -85,7 +89,7 @@ impl Runtime {
             policy: self.policy,
             fence,
         };
-        let mut state = Loop::new(shell, &self.config, tools, event_out, self.questions);
+        let mut state = Loop::new(shell, &self.config, tools, workloads, event_out, self.questions);
         state.run(&mut stop).await;
 
         // No new work; what is under way ends, what was told is sent.

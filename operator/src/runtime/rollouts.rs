@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sluice_planner::{Snapshot, Wake, release_all};
+use sluice_planner::{FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector};
 use tokio::time::Instant;
 
 use super::METRICS_LINGER;
@@ -11,7 +11,7 @@ use super::looping::{Finished, Loop, Work};
 use crate::failure::Failure;
 use crate::key::Key;
 use crate::reconcile::{CountsFate, FACTS_PAUSE, Limits, Outcome, Report, Shell, reconcile};
-use crate::world::{ObjectId, PATIENCE, ResourceKind, named_services};
+use crate::world::{ObjectId, PATIENCE, ResourceKind, named_services, referred};
 use crate::writer::{release_patch, within};
 
 impl Loop {
@@ -38,18 +38,22 @@ impl Loop {
             return None;
         }
         let named = named_services(&record);
-        let snapshot = Snapshot {
+        let workload = self.world.workload_of(&record);
+        let failure = self.unread(key, &record, &workload, now);
+        let mut snapshot = Snapshot {
             now: self.shell.clock.now(),
             replica_sets: self.world.replica_sets_of(&record.uid),
-            orphans: self.world.orphans_of(&record),
+            orphans: Vec::new(),
             services: self.world.services_of(&key.namespace, &key.name, &named),
+            workload,
             runs: self.world.runs_of(&record.uid),
             templates: self.world.templates_of(&record),
             facts: Default::default(),
-            failure: None,
+            failure,
             settings: self.settings.clone(),
             rollout: record,
         };
+        snapshot.orphans = self.world.orphans_in(&key.namespace, selector(&snapshot));
         let limits = Limits {
             counts: self.counts.are_due(key, now),
             facts: self.facts_at.get(key).is_none_or(|(generation, at)| {
@@ -62,6 +66,31 @@ impl Loop {
         Some(Box::pin(async move {
             (key, now, Finished::Pass(reconcile(shell, snapshot, limits).await))
         }))
+    }
+
+    /// Workloads of a Rollout's kind that cannot be read are told of once they should have been.
+    fn unread(
+        &mut self,
+        key: &Key,
+        rollout: &RolloutRecord,
+        workload: &Workload,
+        now: Instant,
+    ) -> Option<sluice_planner::Failure> {
+        let (kind, name) = referred(rollout).filter(|_| *workload == Workload::Unread)?;
+        let until = self.workloads.patient_until(kind)?;
+        if now < until {
+            self.queue.add(key.clone(), until);
+            return None;
+        }
+        let kind = kind.name();
+        Some(sluice_planner::Failure {
+            action: format!("read {kind} {name}"),
+            kind: FailureKind::Other,
+            message: format!(
+                "the {kind}s have not been listed yet; may the controller list and watch them? \
+                 (manifests/install.yaml grants it)"
+            ),
+        })
     }
 
     /// A run of a Rollout of which we have written a verdict that its record does not show yet. Other

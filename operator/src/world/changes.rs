@@ -9,6 +9,7 @@ use super::analysis::{OwnedRun, PlacedTemplate};
 use super::queries::{analyses, named_services};
 use super::record::{OwnedReplicaSet, PlacedService};
 use super::table::Changed;
+use super::workload::referred;
 use super::{Place, World};
 use crate::key::Key;
 
@@ -27,6 +28,10 @@ impl World {
             for service in named_services(old) {
                 take_out(&mut self.namers, (place.0.clone(), service), &place.1);
             }
+            if let Some((kind, workload)) = referred(old) {
+                let at = (kind, (place.0.clone(), workload.to_owned()));
+                take_out(&mut self.referrers, at, &place.1);
+            }
         }
         self.analysed.remove(&place);
         if let Some(new) = &after {
@@ -37,6 +42,11 @@ impl World {
             for service in named_services(new) {
                 let at = (place.0.clone(), service);
                 self.namers.entry(at).or_default().insert(place.1.clone());
+            }
+            if let Some((kind, workload)) = referred(new) {
+                self.referred_kinds.insert(kind);
+                let at = (kind, (place.0.clone(), workload.to_owned()));
+                self.referrers.entry(at).or_default().insert(place.1.clone());
             }
         }
         if !present {

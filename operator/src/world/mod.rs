@@ -10,6 +10,7 @@ pub mod record;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub use queries::named_services;
 use record::{Observed, OwnedReplicaSet, PlacedService};
 pub use table::Entry;
 use table::{Changed, Table};
+pub use workload::referred;
+use workload::{Deployment, PlacedWorkload, PlainReplicaSet, PodTemplate};
 
 /// Namespace and name.
 pub type Place = (String, String);
@@ -58,6 +61,12 @@ pub enum Event {
     AnalysisTemplate(Change<PlacedTemplate<false>>),
     /// Of a ClusterAnalysisTemplate.
     ClusterAnalysisTemplate(Change<PlacedTemplate<true>>),
+    /// Of a Deployment.
+    Deployment(Change<PlacedWorkload<Deployment>>),
+    /// Of a ReplicaSet that is no Rollout's.
+    PlainReplicaSet(Change<PlacedWorkload<PlainReplicaSet>>),
+    /// Of a PodTemplate.
+    PodTemplate(Change<PlacedWorkload<PodTemplate>>),
 }
 
 /// All records.
@@ -69,6 +78,9 @@ pub struct World {
     runs: Table<OwnedRun>,
     templates: Table<PlacedTemplate<false>>,
     cluster_templates: Table<PlacedTemplate<true>>,
+    deployments: Table<PlacedWorkload<Deployment>>,
+    plain_replica_sets: Table<PlacedWorkload<PlainReplicaSet>>,
+    pod_templates: Table<PlacedWorkload<PodTemplate>>,
     /// ClusterAnalysisTemplates are not watched.
     namespace_only: bool,
     places_by_uid: BTreeMap<String, Place>,
@@ -79,6 +91,10 @@ pub struct World {
     orphans: BTreeSet<Place>,
     /// Service -> the Rollouts that name it.
     namers: BTreeMap<Place, BTreeSet<String>>,
+    /// Workload -> the Rollouts that refer to it.
+    referrers: BTreeMap<(ResourceKind, Place), BTreeSet<String>>,
+    /// The kinds of all workloads that were ever referred to.
+    referred_kinds: BTreeSet<ResourceKind>,
     /// Rollout -> the Services that carry its mark.
     marked: BTreeMap<Place, BTreeSet<String>>,
     /// Rollouts with an analysis: those of a template's namespace are looked at when it changes.
@@ -117,6 +133,18 @@ impl World {
             Event::ClusterAnalysisTemplate(change) => {
                 let (kind, changed) = (Kind::ClusterAnalysisTemplate, Self::template_changed);
                 self.take_in(kind, change, now, |w| &mut w.cluster_templates, changed)
+            }
+            Event::Deployment(change) => {
+                let changed = Self::workload_changed;
+                self.take_in(Kind::Deployment, change, now, |w| &mut w.deployments, changed)
+            }
+            Event::PlainReplicaSet(change) => {
+                let (kind, changed) = (Kind::PlainReplicaSet, Self::workload_changed);
+                self.take_in(kind, change, now, |w| &mut w.plain_replica_sets, changed)
+            }
+            Event::PodTemplate(change) => {
+                let changed = Self::workload_changed;
+                self.take_in(Kind::PodTemplate, change, now, |w| &mut w.pod_templates, changed)
             }
         }
     }
@@ -161,8 +189,15 @@ impl World {
                 let gone = self.runs.drop_entry(place);
                 gone.into_iter().for_each(|changed| self.run_changed(changed, out));
             }
+            ResourceKind::Deployment => {
+                let gone = self.deployments.drop_entry(place);
+                gone.into_iter().for_each(|changed| self.workload_changed(changed, out));
+            }
             // They are not written, and so never fetched.
-            ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => {}
+            ResourceKind::AnalysisTemplate
+            | ResourceKind::ClusterAnalysisTemplate
+            | ResourceKind::PlainReplicaSet
+            | ResourceKind::PodTemplate => {}
         }
         affected
     }
@@ -192,6 +227,9 @@ impl World {
             ResourceKind::AnalysisRun => of(&self.runs, place),
             ResourceKind::AnalysisTemplate => of(&self.templates, place),
             ResourceKind::ClusterAnalysisTemplate => of(&self.cluster_templates, place),
+            ResourceKind::Deployment => of(&self.deployments, place),
+            ResourceKind::PlainReplicaSet => of(&self.plain_replica_sets, place),
+            ResourceKind::PodTemplate => of(&self.pod_templates, place),
         }
     }
 
@@ -206,6 +244,10 @@ impl World {
             ResourceKind::ClusterAnalysisTemplate => {
                 self.namespace_only || self.cluster_templates.is_synced()
             }
+            // Whoever refers to one waits for them; nobody else does.
+            ResourceKind::Deployment
+            | ResourceKind::PlainReplicaSet
+            | ResourceKind::PodTemplate => true,
         };
         ResourceKind::ALL.into_iter().filter(|kind| !synced(kind)).collect()
     }
@@ -241,15 +283,20 @@ impl World {
             return;
         }
         let Some(began) = self.list_began.get(&kind).copied() else { return };
-        let (rollouts, replica_sets, services, runs) =
-            (&self.rollouts, &self.replica_sets, &self.services, &self.runs);
+        let (rollouts, replica_sets, services, runs, deployments) =
+            (&self.rollouts, &self.replica_sets, &self.services, &self.runs, &self.deployments);
         let named = |place: &Place| match kind {
             ResourceKind::Rollout => rollouts.entry(place).is_some(),
             ResourceKind::ReplicaSet => replica_sets.entry(place).is_some(),
             ResourceKind::Service => services.entry(place).is_some(),
             ResourceKind::AnalysisRun => runs.entry(place).is_some(),
-            ResourceKind::AnalysisTemplate | ResourceKind::ClusterAnalysisTemplate => true,
+            ResourceKind::Deployment => deployments.entry(place).is_some(),
+            ResourceKind::AnalysisTemplate
+            | ResourceKind::ClusterAnalysisTemplate
+            | ResourceKind::PlainReplicaSet
+            | ResourceKind::PodTemplate => true,
         };
         affected.extend(self.pending.not_listed(kind, began, named));
+        affected.extend(self.referrers_of(kind));
     }
 }

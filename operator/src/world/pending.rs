@@ -31,10 +31,16 @@ pub enum ResourceKind {
     AnalysisTemplate,
     /// `clusteranalysistemplates.argoproj.io`; read only.
     ClusterAnalysisTemplate,
+    /// `deployments.apps`, referred to by Rollouts.
+    Deployment,
+    /// `replicasets.apps` that are no Rollout's, referred to by Rollouts; read only.
+    PlainReplicaSet,
+    /// `podtemplates`, referred to by Rollouts; read only.
+    PodTemplate,
 }
 
 impl ResourceKind {
-    /// All of them.
+    /// Those that are watched in any case.
     pub const ALL: [Self; 6] = [
         Self::Rollout,
         Self::ReplicaSet,
@@ -45,14 +51,16 @@ impl ResourceKind {
     ];
 
     /// The kind as objects name it.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Rollout => "Rollout",
-            Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicaSet | Self::PlainReplicaSet => "ReplicaSet",
             Self::Service => "Service",
             Self::AnalysisRun => "AnalysisRun",
             Self::AnalysisTemplate => "AnalysisTemplate",
             Self::ClusterAnalysisTemplate => "ClusterAnalysisTemplate",
+            Self::Deployment => "Deployment",
+            Self::PodTemplate => "PodTemplate",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
 use sluice_crd::rollout::{AnalysisTemplateRef, RolloutAnalysis};
 use sluice_planner::{ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Templates};
@@ -81,16 +82,21 @@ impl World {
         out
     }
 
-    /// The ReplicaSets without an owner that a Rollout's selector matches, in the order of names.
-    pub fn orphans_of(&self, rollout: &RolloutRecord) -> Vec<Arc<ReplicaSetRecord>> {
-        let selector = rollout.spec.selector.clone().unwrap_or_default();
+    /// The ReplicaSets of a namespace without an owner that a selector matches, in the order of
+    /// names.
+    pub fn orphans_in(
+        &self,
+        namespace: &str,
+        selector: Option<&LabelSelector>,
+    ) -> Vec<Arc<ReplicaSetRecord>> {
+        let selector = selector.cloned().unwrap_or_default();
         // One that matches everything or cannot be understood is refused by validation.
         let Ok(selector) = Selector::try_from(selector) else { return Vec::new() };
         if selector.selects_all() {
             return Vec::new();
         }
-        let from = (rollout.namespace.clone(), String::new());
-        let nearby = self.orphans.range(from..).take_while(|place| place.0 == rollout.namespace);
+        let from = (namespace.to_owned(), String::new());
+        let nearby = self.orphans.range(from..).take_while(|place| place.0 == namespace);
         nearby
             .filter_map(|place| self.replica_sets.get(place))
             .filter(|rs| rs.orphaned.as_ref().is_some_and(|labels| selector.matches(labels)))

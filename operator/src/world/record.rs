@@ -26,6 +26,7 @@ pub struct Meta {
     pub uid: String,
     /// `metadata.resourceVersion`.
     pub resource_version: String,
+    finalizers: Vec<String>,
     generation: i64,
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
@@ -45,6 +46,11 @@ impl Meta {
     /// Whether it is being deleted.
     pub fn deleting(&self) -> bool {
         self.deletion_timestamp.is_some()
+    }
+
+    /// `metadata.generation`.
+    pub fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// `metadata.creationTimestamp`.
@@ -213,6 +219,7 @@ impl Record for Arc<RolloutRecord> {
             labels: meta.labels(),
             annotations: meta.annotations(),
             deleting: meta.deleting(),
+            finalizers: meta.finalizers,
             namespace: meta.namespace,
             name: meta.name,
             uid: meta.uid,

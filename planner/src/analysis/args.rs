@@ -150,6 +150,7 @@ mod tests {
             generation: 1,
             created: None,
             deleting: false,
+            finalizers: Vec::new(),
             labels: entries(&labels),
             annotations: entries(&[("example.com/slo", "0.95")]),
             spec: std::sync::Arc::new(serde_json::from_value(spec).unwrap()),

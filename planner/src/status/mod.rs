@@ -20,6 +20,7 @@ use crate::plan::Urgency;
 use crate::release::Release;
 use crate::snapshot::ServiceRecord;
 use crate::stage::Entry;
+use crate::workload;
 
 pub(crate) use phase::phase_and_message;
 pub(crate) use progress::deadline;
@@ -56,6 +57,7 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     let mut status = release.status().clone();
 
     status.observed_generation = Some(observed(release));
+    status.workload_observed_generation = workload::observed_generation(release.snapshot);
     status.current_pod_hash = release.new.hash().to_owned();
     status.current_step_hash.clone_from(&decision.step_hash);
     status.collision_count = newest::collisions(release);
