@@ -40,6 +40,8 @@ pub struct Options {
     pub request_latency: Range<Duration>,
     /// How late the built-in controllers react to a change.
     pub reaction: Range<Duration>,
+    /// How late EndpointSlices follow their pods and Services.
+    pub endpoints_delay: Range<Duration>,
     /// How long a pod needs from its start until it is ready, unless it says otherwise.
     pub pod_ready_after: Duration,
     /// How long a pod that is being deleted goes on.
@@ -68,6 +70,7 @@ impl Options {
             watch_delay: millis(1)..millis(20),
             request_latency: millis(1)..millis(10),
             reaction: millis(1)..millis(50),
+            endpoints_delay: millis(20)..millis(300),
             pod_ready_after: Duration::from_secs(1),
             pod_termination: millis(100)..millis(1000),
             nodes: 3,
@@ -129,7 +132,7 @@ impl Cluster {
         let resource = GroupResource::new(CRD_RESOURCE.0, CRD_RESOURCE.1);
         let Some(kind) = state.kinds.get(&resource).cloned() else { return };
         let mut object = crd.object.clone();
-        object["metadata"]["uid"] = state.uids.uuid().into();
+        object["metadata"]["uid"] = state.chance.uids.uuid().into();
         object["metadata"]["creationTimestamp"] = rfc3339(state.now()).into();
         object["metadata"]["generation"] = 1.into();
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();

@@ -36,4 +36,4 @@ pub use schema::SchemaProblem;
 pub use state::{Objects, WriteSeen};
 pub use status_error::StatusError;
 pub use transport::ConnectionLost;
-pub use workloads::{BEHAVIOR_ANNOTATION, Crash, READY_AFTER_ANNOTATION};
+pub use workloads::{BEHAVIOR_ANNOTATION, Crash, LOAD_ANNOTATION, READY_AFTER_ANNOTATION};

@@ -16,7 +16,7 @@ use crate::store::watch::Watches;
 use crate::store::{Change, Key, Store, owner_uids};
 use crate::transport::Connection;
 use crate::workloads::queue::{Work, WorkQueue};
-use crate::workloads::{Crash, PodMemory};
+use crate::workloads::{self, Crash, PodMemory, Recommendations};
 
 /// A write that has just changed something, as observers see it.
 #[derive(Debug)]
@@ -62,6 +62,20 @@ struct OpenConnection {
     dead: watch::Sender<bool>,
 }
 
+/// What objects are named by.
+#[derive(Debug)]
+pub(crate) struct Chance {
+    pub(crate) uids: Random,
+    pub(crate) names: Random,
+}
+
+impl Chance {
+    fn of(seed: u64, prefix: &str) -> Chance {
+        let stream = |label| Random::stream(seed, &format!("{prefix}{label}"));
+        Chance { uids: stream("uid"), names: stream("names") }
+    }
+}
+
 /// The state of a cluster.
 pub(crate) struct State {
     pub(crate) options: Options,
@@ -71,8 +85,10 @@ pub(crate) struct State {
     pub(crate) requests: Vec<RequestRecord>,
     pub(crate) faults: Faults,
     pub(crate) work: WorkQueue,
-    pub(crate) uids: Random,
-    pub(crate) names: Random,
+    pub(crate) chance: Chance,
+    /// EndpointSlices come and go beside everything else; what else there is is named as without
+    /// them.
+    pub(crate) slice_chance: Chance,
     latencies: BTreeMap<String, Random>,
     /// Changes of the request that is being served.
     changes: Vec<Arc<Change>>,
@@ -85,6 +101,8 @@ pub(crate) struct State {
     /// Pods that have been given a node.
     pub(crate) assigned: u64,
     pub(crate) pods: BTreeMap<String, PodMemory>,
+    /// What autoscalers have lately found right, by uid.
+    pub(crate) recommendations: BTreeMap<String, Recommendations>,
     /// Images whose containers crash, and how.
     pub(crate) crashes: BTreeMap<String, Crash>,
     /// Namespaces that have held pods without a controller.
@@ -109,9 +127,13 @@ impl State {
             watches: Watches::default(),
             requests: Vec::new(),
             faults: Faults::default(),
-            work: WorkQueue::new(options.seed, options.reaction.clone()),
-            uids: Random::stream(options.seed, "uid"),
-            names: Random::stream(options.seed, "names"),
+            work: WorkQueue::new(
+                options.seed,
+                options.reaction.clone(),
+                options.endpoints_delay.clone(),
+            ),
+            chance: Chance::of(options.seed, ""),
+            slice_chance: Chance::of(options.seed, "endpointslices/"),
             latencies: BTreeMap::new(),
             changes: Vec::new(),
             observers: Vec::new(),
@@ -121,6 +143,7 @@ impl State {
             addresses: 0,
             assigned: 0,
             pods: BTreeMap::new(),
+            recommendations: BTreeMap::new(),
             crashes: BTreeMap::new(),
             orphan_pods: BTreeSet::new(),
             termination: Random::stream(options.seed, "termination"),
@@ -163,6 +186,7 @@ impl State {
                 self.work.soon(Work::Collect(resource, key));
             }
             self.pods.remove(uid);
+            self.recommendations.remove(uid);
         }
         // An owner that waits for its dependents looks again when one lets it go.
         for owner in change.before.as_deref().into_iter().flat_map(owner_uids) {
@@ -170,6 +194,9 @@ impl State {
             if !kept && let Some((resource, key)) = self.store.by_uid(owner) {
                 self.work.soon(Work::Collect(resource.clone(), key.clone()));
             }
+        }
+        for work in workloads::related(&self.store, change) {
+            self.work.soon(work);
         }
         let is_pod = change.resource.group.is_empty() && change.resource.resource == "pods";
         let owned = owner_uids(&change.object).next().is_some();

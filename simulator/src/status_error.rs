@@ -277,6 +277,22 @@ impl StatusError {
         StatusError::new(415, "UnsupportedMediaType", message, Value::Null)
     }
 
+    /// A PodDisruptionBudget that does not allow an eviction; `retry_after` in seconds, 0 for none.
+    pub(crate) fn over_budget(why: &str, retry_after: u64) -> StatusError {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let mut details = json!({"causes": [{"reason": "DisruptionBudget", "message": why}]});
+        if retry_after > 0 {
+            details["retryAfterSeconds"] = retry_after.into();
+        }
+        StatusError::new(429, "TooManyRequests", message.to_owned(), details)
+    }
+
+    /// Whether a creation was refused because its namespace is going.
+    pub(crate) fn is_of_terminating_namespace(&self) -> bool {
+        let causes = self.details["causes"].as_array();
+        causes.into_iter().flatten().any(|cause| cause["reason"] == "NamespaceTerminating")
+    }
+
     pub(crate) fn expired(message: impl Into<String>) -> StatusError {
         StatusError::new(410, "Expired", message.into(), Value::Null)
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::admit::{FieldValidation, Misfit, admit, root};
-use super::{Call, Reply, body, metadata};
+use super::{Call, Reply, body, metadata, quota};
 use crate::clock::rfc3339;
 use crate::kinds::builtin::CRD_RESOURCE;
 use crate::kinds::{Generation, GroupResource, Kind, validation};
@@ -51,6 +51,7 @@ pub(super) fn create_object(
         let (group, kind_name) = kind.qualified();
         return Err(StatusError::invalid(group, kind_name, &name, &errors));
     }
+    quota::check(state, &kind, &object)?;
     let key = Key::new(object["metadata"]["namespace"].as_str().unwrap_or_default(), &name);
     if let Some(existing) = state.store.get(&kind.resource, &key) {
         let mut error = StatusError::already_exists(&kind.resource, &name);
@@ -218,7 +219,11 @@ fn fill_system_fields(state: &mut State, kind: &Kind, object: &mut Value) {
         reset_status(kind, object);
     }
     let now = rfc3339(state.options.clock.now());
-    let uid = state.uids.uuid();
+    let chance = match kind.kind.as_str() {
+        "EndpointSlice" => &mut state.slice_chance,
+        _ => &mut state.chance,
+    };
+    let uid = chance.uids.uuid();
     let Some(metadata) = object["metadata"].as_object_mut() else { return };
     for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
         metadata.remove(field);
@@ -232,7 +237,7 @@ fn fill_system_fields(state: &mut State, kind: &Kind, object: &mut Value) {
     let prefix = metadata.get("generateName").and_then(Value::as_str).unwrap_or_default();
     if name.is_empty() && !prefix.is_empty() {
         let cut = prefix.char_indices().nth(GENERATE_NAME_MAX).map_or(prefix.len(), |(i, _)| i);
-        let name = format!("{}{}", &prefix[..cut], state.names.suffix(SUFFIX_LENGTH));
+        let name = format!("{}{}", &prefix[..cut], chance.names.suffix(SUFFIX_LENGTH));
         metadata.insert("name".into(), name.into());
     }
 }
@@ -247,6 +252,8 @@ fn reset_status(kind: &Kind, object: &mut Value) {
         // A node registers with its status.
         "Node" => object["status"].clone(),
         "HorizontalPodAutoscaler" => json!({"currentMetrics": null, "desiredReplicas": 0}),
+        "PodDisruptionBudget" => json!({"currentHealthy": 0, "desiredHealthy": 0,
+            "disruptionsAllowed": 0, "expectedPods": 0}),
         _ => Value::Object(Map::new()),
     };
     if object["status"].is_null() {

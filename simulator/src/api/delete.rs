@@ -120,7 +120,11 @@ fn check_options(options: &Value) -> Result<(), StatusError> {
     Err(StatusError::invalid("meta.k8s.io", "DeleteOptions", "", &[error]))
 }
 
-fn check_preconditions(call: &Call, options: &Value, old: &Value) -> Result<(), StatusError> {
+pub(super) fn check_preconditions(
+    call: &Call,
+    options: &Value,
+    old: &Value,
+) -> Result<(), StatusError> {
     let preconditions = &options["preconditions"];
     for (field, title, doubt) in [
         ("uid", "UID", "The object might have been deleted and then recreated"),

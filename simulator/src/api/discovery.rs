@@ -102,6 +102,17 @@ fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Reply, StatusE
         if kind.scale.is_some() {
             subresource("scale", "Scale");
         }
+        if kind.kind == "Pod" && !kind.custom {
+            list.push(json!({
+                "name": "pods/eviction",
+                "singularName": "",
+                "namespaced": true,
+                "group": "policy",
+                "version": "v1",
+                "kind": "Eviction",
+                "verbs": ["create"],
+            }));
+        }
     }
     let group_version = first.api_version();
     Ok(Reply::json(

@@ -6,8 +6,10 @@ pub(crate) mod body;
 mod create;
 mod delete;
 mod discovery;
+pub(crate) mod evict;
 mod metadata;
 mod patch;
+pub(crate) mod quota;
 mod read;
 pub(crate) mod route;
 mod scale;
@@ -59,6 +61,7 @@ pub(crate) enum Subresource {
     Main,
     Status,
     Scale,
+    Eviction,
 }
 
 impl Subresource {
@@ -67,6 +70,7 @@ impl Subresource {
             Subresource::Main => "",
             Subresource::Status => "status",
             Subresource::Scale => "scale",
+            Subresource::Eviction => "eviction",
         }
     }
 }
@@ -185,10 +189,14 @@ impl State {
     fn answer(&mut self, call: &Call) -> Result<Reply, StatusError> {
         match (call.verb, call.subresource) {
             (Verb::Get, Subresource::Scale) => scale::get(self, call),
+            (Verb::Get | Verb::Update | Verb::Patch, Subresource::Eviction) => {
+                Err(StatusError::method_not_allowed())
+            }
             (Verb::Get, _) => read::get(self, call),
             (Verb::List, Subresource::Main) => read::list(self, call),
             (Verb::Watch, Subresource::Main) => watch::open(self, call).map(Reply::Watch),
             (Verb::Create, Subresource::Main) => create::create(self, call),
+            (Verb::Create, Subresource::Eviction) => evict::evict(self, call),
             (Verb::Update, Subresource::Scale) => scale::update(self, call),
             (Verb::Patch, Subresource::Scale) => scale::patch(self, call),
             (Verb::Update, _) => update::update(self, call),

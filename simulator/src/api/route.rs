@@ -83,6 +83,7 @@ pub(crate) fn route(kinds: &Kinds, head: Head<'_>, payload: Payload) -> Result<R
         "" => Subresource::Main,
         "status" if kind.status_subresource => Subresource::Status,
         "scale" if kind.scale.is_some() => Subresource::Scale,
+        "eviction" if kind.kind == "Pod" && !kind.custom => Subresource::Eviction,
         // Of custom resources the server says it as if the object were missing.
         _ if kind.custom => return Err(StatusError::not_found(&kind.resource, name)),
         _ => return Err(StatusError::no_such_resource()),
@@ -94,6 +95,7 @@ pub(crate) fn route(kinds: &Kinds, head: Head<'_>, payload: Payload) -> Result<R
         ("GET", true) => Verb::List,
         ("GET", false) => Verb::Get,
         ("POST", true) if namespace.is_empty() != kind.namespaced => Verb::Create,
+        ("POST", false) if subresource == Subresource::Eviction => Verb::Create,
         ("PUT", false) => Verb::Update,
         ("PATCH", false) => Verb::Patch,
         ("DELETE", false) => Verb::Delete,
@@ -178,6 +180,11 @@ mod tests {
         assert_eq!(meaning("GET", "/apis/apps/v1/namespaces/a/nothing", ""), Err(404));
         assert_eq!(meaning("GET", "/api/v1/namespaces/a/pods/x/log", ""), Err(404));
         assert_eq!(meaning("POST", "/api/v1/pods", ""), Err(405));
+        assert_eq!(
+            meaning("POST", "/api/v1/namespaces/a/pods/x/eviction", ""),
+            ok("create pods Eviction a/x")
+        );
+        assert_eq!(meaning("POST", "/api/v1/namespaces/a/pods/x", ""), Err(405));
         assert_eq!(meaning("PUT", "/api/v1/namespaces/a/pods", ""), Err(405));
     }
 }

@@ -178,7 +178,7 @@ fn keep_what_is_not_ours(
             }
             object
         }
-        Subresource::Main | Subresource::Scale => {
+        Subresource::Main | Subresource::Scale | Subresource::Eviction => {
             if kind.status_subresource {
                 take(old, &mut object, "status");
             }
@@ -238,7 +238,7 @@ fn problems(kind: &Kind, subresource: Subresource, old: &Value, object: &Value) 
             super::scale::replicas_problems(kind, object, &mut errors);
         }
         (Subresource::Status, None) => {}
-        (Subresource::Main | Subresource::Scale, _) => {
+        (Subresource::Main | Subresource::Scale | Subresource::Eviction, _) => {
             validate(object, &kind.schema, &root(), &mut errors);
             super::scale::replicas_problems(kind, object, &mut errors);
         }

@@ -76,7 +76,7 @@ pub(super) fn open(state: &mut State, call: &Call) -> Result<Opening, StatusErro
     };
     let timeout_seconds = match call.parameter("timeoutSeconds").parse() {
         Ok(seconds) if seconds > 0 => seconds,
-        _ => TIMEOUT_MIN_SECONDS + state.names.below(TIMEOUT_MIN_SECONDS),
+        _ => TIMEOUT_MIN_SECONDS + state.chance.names.below(TIMEOUT_MIN_SECONDS),
     };
     let bookmarks = wants_bookmarks.then(|| call.kind.clone());
     Ok(Opening { events, resource, timeout_seconds, bookmarks })

@@ -7,6 +7,7 @@ use k8s_openapi::api::coordination::v1 as coordination;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
 use k8s_openapi::api::networking::v1 as networking;
+use k8s_openapi::api::policy::v1 as policy;
 use schemars::JsonSchema;
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
@@ -142,6 +143,17 @@ fn core_kinds() -> Vec<Kind> {
             ..kind::<core::ServiceAccount>("", "v1", "ServiceAccount", "serviceaccounts")
         },
         Kind {
+            status_subresource: true,
+            returns_deleted: true,
+            short_names: short(&["quota"]),
+            ..kind::<core::ResourceQuota>("", "v1", "ResourceQuota", "resourcequotas")
+        },
+        Kind {
+            generation: Generation::AllButMetadata,
+            returns_deleted: true,
+            ..kind::<core::PodTemplate>("", "v1", "PodTemplate", "podtemplates")
+        },
+        Kind {
             namespaced: false,
             status_subresource: true,
             returns_deleted: true,
@@ -216,6 +228,18 @@ fn other_kinds() -> Vec<Kind> {
                 "v1",
                 "EndpointSlice",
                 "endpointslices",
+            )
+        },
+        Kind {
+            status_subresource: true,
+            generation: Generation::Spec,
+            unconditional_update: false,
+            short_names: short(&["pdb"]),
+            ..kind::<policy::PodDisruptionBudget>(
+                "policy",
+                "v1",
+                "PodDisruptionBudget",
+                "poddisruptionbudgets",
             )
         },
         Kind {

@@ -20,6 +20,18 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
         }
         "Deployment" => deployment(object),
         "Job" => job(object),
+        "PodTemplate" => template(object),
+        "PodDisruptionBudget" => {
+            let status = section(object, "status");
+            for count in ["currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"]
+            {
+                or_default(status, count, 0);
+            }
+        }
+        "ResourceQuota" => {
+            section(object, "spec");
+            section(object, "status");
+        }
         "Service" => service(object),
         "Event" => {
             for key in ["firstTimestamp", "lastTimestamp", "eventTime"] {

@@ -1,15 +1,25 @@
 //! The built-in controllers: ReplicaSets and Jobs make pods, pods live and die, the garbage collector
 //! cleans up. They step on the store's own notifications and are deterministic.
 
+mod autoscaler;
 mod collect;
+mod deployment;
+mod disruption;
+mod endpoints;
 mod errand;
 mod job;
 mod namespace;
 mod pod;
 pub(crate) mod queue;
+mod quota;
 mod ranking;
+mod related;
 mod replica_set;
 mod template;
+
+pub use autoscaler::LOAD_ANNOTATION;
+pub(crate) use autoscaler::Recommendations;
+pub(crate) use related::related;
 
 pub(crate) use pod::PodMemory;
 pub use pod::{BEHAVIOR_ANNOTATION, Crash, READY_AFTER_ANNOTATION};
@@ -59,6 +69,11 @@ impl State {
             Work::Pod(key) => pod::sync(self, &key),
             Work::Collect(resource, key) => collect::sync(self, &resource, &key),
             Work::Namespace(name) => namespace::sync(self, &name),
+            Work::Deployment(key) => deployment::sync(self, &key),
+            Work::Endpoints(key) => endpoints::sync(self, &key),
+            Work::Budget(key) => disruption::sync(self, &key),
+            Work::Quota(key) => quota::sync(self, &key),
+            Work::Autoscaler(key) => autoscaler::sync(self, &key),
         }
     }
 
@@ -107,6 +122,30 @@ impl State {
         self.record(record);
     }
 
+    /// Creates an object, as a controller does.
+    fn create_internal(
+        &mut self,
+        resource: &GroupResource,
+        namespace: &str,
+        object: Value,
+    ) -> Result<Arc<Value>, StatusError> {
+        let target = Target { resource, namespace, name: "", subresource: Subresource::Main };
+        stored(self.internal(Verb::Create, target, Payload::Json(object), &[])?)
+    }
+
+    /// Replaces an object or its status, as a controller does.
+    fn update_internal(
+        &mut self,
+        resource: &GroupResource,
+        key: &Key,
+        subresource: Subresource,
+        object: Value,
+    ) -> Result<Arc<Value>, StatusError> {
+        let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
+        let target = Target { resource, namespace, name, subresource };
+        stored(self.internal(Verb::Update, target, Payload::Json(object), &[])?)
+    }
+
     /// Deletes an object if it is still the one with this uid.
     fn delete_internal(
         &mut self,
@@ -126,6 +165,13 @@ impl State {
     }
 }
 
+fn stored(reply: Reply) -> Result<Arc<Value>, StatusError> {
+    match reply {
+        Reply::Object { object, .. } => Ok(object),
+        Reply::Text { .. } | Reply::Watch(_) => Err(StatusError::internal("no object came back")),
+    }
+}
+
 fn pods() -> GroupResource {
     GroupResource::new("", "pods")
 }
@@ -136,13 +182,31 @@ fn controller_of(object: &Value) -> Option<&Value> {
     owners.into_iter().flatten().find(|owner| owner["controller"] == true)
 }
 
-fn condition<'a>(object: &'a Value, ty: &str) -> Option<&'a Value> {
+pub(crate) fn condition<'a>(object: &'a Value, ty: &str) -> Option<&'a Value> {
     let conditions = object["status"]["conditions"].as_array();
     conditions.into_iter().flatten().find(|condition| condition["type"] == ty)
 }
 
-fn is_ready(pod: &Value) -> bool {
+pub(crate) fn is_ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|condition| condition["status"] == "True")
+}
+
+/// Puts a condition in the place of the one of its type. It has changed when its status has.
+pub(crate) fn set_condition(object: &mut Value, mut fresh: Value, now: &str) {
+    let ty = fresh["type"].as_str().unwrap_or_default();
+    let old = condition(object, ty);
+    let kept = old.filter(|old| old["status"] == fresh["status"]);
+    fresh["lastTransitionTime"] =
+        kept.map_or_else(|| now.into(), |old| old["lastTransitionTime"].clone());
+    let conditions = &mut object["status"]["conditions"];
+    if conditions.is_null() {
+        *conditions = serde_json::json!([]);
+    }
+    let Some(list) = conditions.as_array_mut() else { return };
+    match list.iter_mut().find(|old| old["type"] == fresh["type"]) {
+        Some(old) => *old = fresh,
+        None => list.push(fresh),
+    }
 }
 
 /// Whether a pod is neither over nor going.

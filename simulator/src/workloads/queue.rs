@@ -12,6 +12,9 @@ use crate::kinds::GroupResource;
 use crate::random::Random;
 use crate::store::{Change, Key, owner_uids};
 
+/// How often an autoscaler is looked at.
+pub(super) const AUTOSCALER_PERIOD: Duration = Duration::from_secs(15);
+
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
@@ -22,6 +25,31 @@ pub(crate) enum Work {
     Collect(GroupResource, Key),
     /// A namespace that is being deleted.
     Namespace(String),
+    Deployment(Key),
+    /// The EndpointSlices of a Service.
+    Endpoints(Key),
+    /// A PodDisruptionBudget.
+    Budget(Key),
+    /// A ResourceQuota.
+    Quota(Key),
+    /// A HorizontalPodAutoscaler.
+    Autoscaler(Key),
+}
+
+impl Work {
+    /// Whether the work goes on beside what pods, ReplicaSets and Jobs do: its delays are drawn
+    /// apart from theirs, so that they come out the same with it and without.
+    fn is_aside(&self) -> bool {
+        match self {
+            Work::ReplicaSet(_) | Work::Job(_) | Work::Pod(_) | Work::Namespace(_) => false,
+            Work::Collect(resource, _) => resource.resource == "endpointslices",
+            Work::Deployment(_)
+            | Work::Endpoints(_)
+            | Work::Budget(_)
+            | Work::Quota(_)
+            | Work::Autoscaler(_) => true,
+        }
+    }
 }
 
 /// The work that waits.
@@ -32,18 +60,26 @@ pub(crate) struct WorkQueue {
     waiting: BTreeMap<Work, (Instant, u64)>,
     count: u64,
     random: Random,
+    random_aside: Random,
     reaction: Range<Duration>,
+    endpoints_delay: Range<Duration>,
     notify: Arc<Notify>,
 }
 
 impl WorkQueue {
-    pub(crate) fn new(seed: u64, reaction: Range<Duration>) -> WorkQueue {
+    pub(crate) fn new(
+        seed: u64,
+        reaction: Range<Duration>,
+        endpoints_delay: Range<Duration>,
+    ) -> WorkQueue {
         WorkQueue {
             due: BTreeMap::new(),
             waiting: BTreeMap::new(),
             count: 0,
             random: Random::stream(seed, "work"),
+            random_aside: Random::stream(seed, "work/aside"),
             reaction,
+            endpoints_delay,
             notify: Arc::new(Notify::new()),
         }
     }
@@ -70,7 +106,12 @@ impl WorkQueue {
 
     /// Work that something has just caused.
     pub(crate) fn soon(&mut self, work: Work) {
-        let delay = self.random.duration(&self.reaction);
+        let random = if work.is_aside() { &mut self.random_aside } else { &mut self.random };
+        let range = match work {
+            Work::Endpoints(_) => &self.endpoints_delay,
+            _ => &self.reaction,
+        };
+        let delay = random.duration(range);
         self.later(work, delay);
     }
 
@@ -121,6 +162,22 @@ impl WorkQueue {
                     }
                 }
             }
+            ("apps", "deployments") if !change.deleted => {
+                self.soon(Work::Deployment(change.key.clone()));
+            }
+            ("", "services") if !change.deleted => {
+                self.soon(Work::Endpoints(change.key.clone()));
+            }
+            ("policy", "poddisruptionbudgets") if !change.deleted => {
+                self.soon(Work::Budget(change.key.clone()));
+            }
+            ("", "resourcequotas") if !change.deleted => {
+                self.soon(Work::Quota(change.key.clone()));
+            }
+            // Not now: the controller looks at each once in its period.
+            ("autoscaling", "horizontalpodautoscalers") if !change.deleted => {
+                self.later(Work::Autoscaler(change.key.clone()), AUTOSCALER_PERIOD);
+            }
             ("", "namespaces") if !object["metadata"]["deletionTimestamp"].is_null() => {
                 self.soon(Work::Namespace(change.key.name.clone()));
             }
@@ -144,7 +201,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_earlier_time_wins_and_work_is_done_once() {
         let range = Duration::from_millis(1)..Duration::from_millis(5);
-        let mut queue = WorkQueue::new(1, range);
+        let mut queue = WorkQueue::new(1, range.clone(), range);
         let pod = Work::Pod(Key::new("a", "x"));
         queue.later(pod.clone(), Duration::from_secs(60));
         queue.later(pod.clone(), Duration::from_secs(10));

@@ -123,6 +123,10 @@ fn scale(
             };
             let payload = Payload::Json(pod.clone());
             if let Err(error) = state.internal(Verb::Create, target, payload, &[]) {
+                // Nothing can be created there any more: that is no failure.
+                if error.is_of_terminating_namespace() {
+                    return None;
+                }
                 return Some(("FailedCreate", error));
             }
         }
