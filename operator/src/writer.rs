@@ -6,6 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use kube::Client;
+use kube::core::Status;
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::request::Request;
 use serde::Deserialize;
@@ -59,6 +60,8 @@ pub struct Writer<'a> {
     fence: Instant,
     /// What has been written.
     pub wrote: Vec<Wrote>,
+    /// What the API server said of evictions, by pod; nothing where it let the pod go.
+    pub evictions: BTreeMap<String, Option<String>>,
 }
 
 impl<'a> Writer<'a> {
@@ -70,7 +73,7 @@ impl<'a> Writer<'a> {
         fence: Instant,
     ) -> Self {
         let version = rollout.resource_version.clone();
-        Self { client, metrics, rollout, version, fence, wrote: Vec::new() }
+        Self { client, metrics, rollout, version, fence, wrote: Vec::new(), evictions: BTreeMap::new() }
     }
 
     /// Sends one action.
@@ -136,6 +139,7 @@ impl<'a> Writer<'a> {
                 let body = release_patch(resource_version, *selects_hash);
                 self.patch(ResourceKind::Service, service, resource_version, &body).await
             }
+            Action::EvictPod { name, uid } => self.evict(name, uid).await,
             Action::DeleteReplicaSet { name, uid, resource_version } => {
                 self.delete(ResourceKind::ReplicaSet, name, uid, resource_version).await
             }
@@ -202,9 +206,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn post(&self, kind: ResourceKind, manifest: &Value) -> Result<AnswerMeta, Failure> {
-        let params =
-            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let created = self.resource(kind).create(&params, manifest.to_string().into_bytes());
+        let created = self.resource(kind).create(&post_params(), manifest.to_string().into_bytes());
         self.send("Create", kind, created).await
     }
 
@@ -265,6 +267,35 @@ impl<'a> Writer<'a> {
         let kind = ResourceKind::ReplicaSet;
         let request = self.resource(kind).patch(name, &params(), &Patch::Merge(&body));
         self.send("Patch", kind, request).await
+    }
+
+    /// A pod that may not go now is no failure of the pass.
+    async fn evict(&mut self, name: &str, uid: &str) -> Result<(), Failure> {
+        let namespace = &self.rollout.namespace;
+        let body = json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        });
+        let pods = Request::new(format!("/api/v1/namespaces/{namespace}/pods"));
+        let request = pods
+            .create_subresource("eviction", name, &post_params(), body.to_string().into_bytes())
+            .map_err(kube::Error::BuildRequest)?;
+        let sent = async {
+            match self.client.request::<Value>(request).await {
+                Ok(_) => Ok(None),
+                Err(kube::Error::Api(status)) => match status.code {
+                    // It has gone, or another has its name.
+                    404 | 409 => Ok(None),
+                    _ => Ok(Some(said(&status))),
+                },
+                Err(error) => Err(error),
+            }
+        };
+        let said = within(self.fence, sent).await?;
+        self.evictions.insert(name.to_owned(), said);
+        Ok(())
     }
 
     async fn delete(
@@ -404,6 +435,22 @@ pub fn release_patch(resource_version: &str, selects_hash: bool) -> Value {
         body["spec"] = json!({"selector": {HASH_LABEL: null}});
     }
     body
+}
+
+/// What a refusal says, with its causes: which PodDisruptionBudget, and how many pods it needs.
+fn said(status: &Status) -> String {
+    let details = status.details.iter();
+    let causes = details.flat_map(|details| &details.causes).map(|cause| cause.message.as_str());
+    let all: Vec<&str> = [status.message.trim_end_matches('.')]
+        .into_iter()
+        .chain(causes)
+        .filter(|said| !said.is_empty())
+        .collect();
+    all.join(": ")
+}
+
+fn post_params() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
 
 pub(crate) fn params() -> PatchParams {

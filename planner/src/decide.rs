@@ -15,7 +15,7 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, blue_green, fail_fast, history, news, refuse, scale};
+use crate::{analysis, blue_green, fail_fast, history, news, refuse, restart, scale};
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -76,6 +76,7 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
             entry.gate = Some(blue_green::advance(&release, &mut entry, is_free));
         }
     }
+    let restart = restart::look(&release, entry.new_template);
     let runs = analysis::runs(&release, &entry, &prospects);
     let promoted = if unfit && entry.stage == Stage::Stepping || verdicts.abort.is_some() {
         None
@@ -88,6 +89,7 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
         promoted,
         abort_cause: None,
         runs: &runs,
+        restart: &restart,
         unfit: &prospects.problems,
     };
     let mut status = status::compose(&release, &decision);
@@ -116,12 +118,15 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     }
 
     // What moves?
-    let (moves, switches) = actions(&release, &decision, &status);
-    let reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
+    let (mut moves, switches) = actions(&release, &decision, &status);
+    restart.act(&mut moves.actions);
+    let mut reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
+    restart.tell(&status, &mut reasons);
     let plan = finish(&release, &decision, status, moves, reasons);
     let (endpoints, again) = blue_green::needs(&release, decision.entry.gate);
-    let needs = trouble.needs.into_iter().chain(endpoints).collect();
-    Plan { needs, wake: plan.wake.sooner(trouble.wake).sooner(again), ..plan }
+    let needs = trouble.needs.into_iter().chain(endpoints).chain(restart.needs).collect();
+    let wake = plan.wake.sooner(trouble.wake).sooner(again).sooner(restart.wake);
+    Plan { needs, wake, ..plan }
 }
 
 /// Why the new version becomes the stable one now, if it does (I16).

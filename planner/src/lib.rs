@@ -22,6 +22,7 @@ mod reason;
 mod references;
 mod refuse;
 mod release;
+mod restart;
 mod scale;
 mod services;
 mod snapshot;
@@ -40,8 +41,9 @@ pub use reason::{Deadline, Reason, Role};
 use release::Strategy;
 pub use services::release_all;
 pub use snapshot::{
-    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord,
-    RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord, Templates,
+    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodRecord, PodTrouble, RefusedEviction,
+    ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord,
+    Templates,
 };
 pub use split::{Split, split};
 pub use status::label_selector;
@@ -60,7 +62,7 @@ pub fn plan(s: &Snapshot) -> Plan {
     if !problems.is_empty() {
         return refuse::invalid(s, problems.iter().map(ToString::to_string).collect());
     }
-    if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
+    if let Some(path) = support::first_unsupported(&rollout.spec) {
         return refuse::held(s, path);
     }
     let Some(strategy) = Strategy::of(&rollout.spec.strategy) else { return Plan::rest() };

@@ -175,6 +175,14 @@ pub enum Action {
         /// The version that this was planned on.
         resource_version: String,
     },
+    /// Evicts a pod, as far as its PodDisruptionBudget lets it go. A refusal stops nothing: it comes
+    /// back as a fact.
+    EvictPod {
+        /// Its name.
+        name: String,
+        /// Its uid: no other of the name is meant.
+        uid: String,
+    },
     /// Deletes a ReplicaSet without pods, beyond the history limit.
     DeleteReplicaSet {
         /// Its name.
@@ -199,6 +207,7 @@ impl Action {
             | Self::CreateAnalysisRun { .. }
             | Self::TerminateRun { .. }
             | Self::DeleteRun { .. }
+            | Self::EvictPod { .. }
             | Self::DeleteReplicaSet { .. } => &[],
         }
     }
@@ -220,6 +229,7 @@ impl Action {
             Self::CreateAnalysisRun { name, .. } => format!("{CREATE_RUN}{name}"),
             Self::TerminateRun { name, .. } => format!("terminate AnalysisRun {name}"),
             Self::DeleteRun { name, .. } => format!("delete AnalysisRun {name}"),
+            Self::EvictPod { name, .. } => format!("evict pod {name}"),
             Self::DeleteReplicaSet { name, .. } => format!("delete ReplicaSet {name}"),
         }
     }

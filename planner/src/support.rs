@@ -1,17 +1,11 @@
 //! Which features this build has. What it lacks is held, never half done (docs/architecture.md).
 
-use sluice_crd::rollout::{
-    BlueGreenStrategy, CanaryStep, CanaryStrategy, RolloutSpec, RolloutStatus,
-};
+use sluice_crd::rollout::{BlueGreenStrategy, CanaryStep, CanaryStrategy, RolloutSpec};
 
 /// The path of the first field whose feature this build lacks.
-pub(crate) fn first_unsupported(spec: &RolloutSpec, status: &RolloutStatus) -> Option<String> {
+pub(crate) fn first_unsupported(spec: &RolloutSpec) -> Option<String> {
     if spec.workload_ref.is_some() {
         return Some("spec.workloadRef".to_owned());
-    }
-    // A restart that is over leaves its order in the spec.
-    if spec.restart_at.is_some() && spec.restart_at != status.restarted_at {
-        return Some("spec.restartAt".to_owned());
     }
     if let Some(blue_green) = &spec.strategy.blue_green {
         return in_blue_green(blue_green).map(|field| format!("spec.strategy.blueGreen.{field}"));

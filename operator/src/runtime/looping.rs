@@ -68,6 +68,8 @@ pub(super) struct Loop {
     pub(super) counts: Counts,
     pub(super) facts_at: BTreeMap<Key, (i64, Instant)>,
     pub(super) pods_at: BTreeMap<Key, Instant>,
+    /// Pods that could not be evicted, of Rollouts that restart.
+    pub(super) refused: BTreeMap<Key, BTreeMap<String, sluice_planner::RefusedEviction>>,
     quarantine_told: BTreeMap<Key, String>,
     pub(super) forget_at: BTreeMap<Key, Instant>,
     led: bool,
@@ -104,6 +106,7 @@ impl Loop {
             counts: Counts::default(),
             facts_at: BTreeMap::new(),
             pods_at: BTreeMap::new(),
+            refused: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),
             forget_at: BTreeMap::new(),
             led: false,

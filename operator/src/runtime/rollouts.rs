@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sluice_planner::{Snapshot, Wake, release_all};
+use sluice_planner::{Facts, Snapshot, Wake, release_all};
 use tokio::time::Instant;
 
 use super::METRICS_LINGER;
@@ -45,7 +45,10 @@ impl Loop {
             services: self.world.services_of(&key.namespace, &key.name, &named),
             runs: self.world.runs_of(&record.uid),
             templates: self.world.templates_of(&record),
-            facts: Default::default(),
+            facts: Facts {
+                refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
+                ..Facts::default()
+            },
             failure: None,
             settings: self.settings.clone(),
             rollout: record,
@@ -89,6 +92,11 @@ impl Loop {
         if report.fetched_pods {
             self.pods_at.insert(key.clone(), now);
         }
+        if report.refused_evictions.is_empty() {
+            self.refused.remove(&key);
+        } else {
+            self.refused.insert(key.clone(), report.refused_evictions);
+        }
         match report.counts {
             CountsFate::HeldBack => {
                 let due = self.counts.held_back(&key, now);
@@ -118,6 +126,7 @@ impl Loop {
         self.counts.forget(key);
         self.facts_at.remove(key);
         self.pods_at.remove(key);
+        self.refused.remove(key);
         self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
         let services = self.world.services_of(&key.namespace, &key.name, &[]);
