@@ -366,7 +366,9 @@ async fn a_namespace_that_goes_takes_its_pods_first_and_lets_nothing_in() {
     let pod = cluster.objects("", "pods")[0]["metadata"]["name"].as_str().unwrap().to_owned();
     let held = json!({"metadata": {"finalizers": ["test/hold"]}});
     let pods: Api<Pod> = Api::namespaced(client.clone(), "space");
-    pods.patch(&pod, &PatchParams::default(), &Patch::Merge(held)).await.unwrap();
+    pods.patch(&pod, &PatchParams::default(), &Patch::Merge(&held)).await.unwrap();
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "space");
+    deployments.patch("web", &PatchParams::default(), &Patch::Merge(&held)).await.unwrap();
     namespaces.delete("space", &DeleteParams::default()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(20)).await;
     let status = |cluster: &Cluster| {
@@ -375,9 +377,6 @@ async fn a_namespace_that_goes_takes_its_pods_first_and_lets_nothing_in() {
     };
     let said = status(&cluster);
     assert_eq!(said["phase"], "Terminating");
-    let messages = said["conditions"].to_string();
-    assert!(messages.contains("pods. has 1 resource instances"), "{messages}");
-    assert!(messages.contains("test/hold in 1 resource instances"), "{messages}");
     // While a pod is left, nothing else goes; and what cannot be made is no failure.
     let set = only(&cluster, "apps", "replicasets");
     assert!(set["status"]["conditions"].is_null(), "{set}");
@@ -389,7 +388,12 @@ async fn a_namespace_that_goes_takes_its_pods_first_and_lets_nothing_in() {
     let causes = refusal.details.clone().unwrap().causes;
     assert_eq!((refusal.code, causes[0].reason.as_str()), (403, "NamespaceTerminating"));
     let free = json!({"metadata": {"finalizers": null}});
-    pods.patch(&pod, &PatchParams::default(), &Patch::Merge(free)).await.unwrap();
+    pods.patch(&pod, &PatchParams::default(), &Patch::Merge(&free)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let messages = status(&cluster)["conditions"].to_string();
+    assert!(messages.contains("deployments.apps has 1 resource instances"), "{messages}");
+    assert!(messages.contains("test/hold in 1 resource instances"), "{messages}");
+    deployments.patch("web", &PatchParams::default(), &Patch::Merge(&free)).await.unwrap();
     eventually("gone", || {
         !cluster.objects("", "namespaces").iter().any(|n| n["metadata"]["name"] == "space")
     })

@@ -91,7 +91,13 @@ pub(super) fn sync(state: &mut State, key: &Key) {
             for condition in decision.conditions {
                 say(&mut object, condition);
             }
-            object["status"]["currentReplicas"] = current.into();
+            if let Some(status) = object["status"].as_object_mut() {
+                // Zero is not printed, for Go's sake.
+                match current {
+                    0 => status.remove("currentReplicas"),
+                    _ => status.insert("currentReplicas".into(), current.into()),
+                };
+            }
             if decision.is_known {
                 object["status"]["desiredReplicas"] = decision.desired.into();
             }
