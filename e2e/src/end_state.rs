@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub type EndState = BTreeMap<String, Value>;
 
 /// Fields that name a run and not a state.
-const VOLATILE: [&str; 20] = [
+const VOLATILE: [&str; 21] = [
     "uid",
     "resourceVersion",
     "creationTimestamp",
@@ -20,6 +20,7 @@ const VOLATILE: [&str; 20] = [
     "startTime",
     "lastTransitionTime",
     "lastUpdateTime",
+    "lastScaleTime",
     "abortedAt",
     "startedAt",
     "finishedAt",
@@ -32,11 +33,15 @@ const VOLATILE: [&str; 20] = [
     "deletionTimestamp",
 ];
 
-/// The end state of these objects; pods count by their ReplicaSets, leases not at all.
+/// The end state of these objects; pods count by their ReplicaSets, and so do EndpointSlices; leases
+/// not at all.
 pub fn normalized(objects: &[Value]) -> EndState {
     objects
         .iter()
-        .filter(|object| !matches!(object["kind"].as_str(), Some("Pod" | "Lease" | "Event")))
+        .filter(|object| {
+            let kind = object["kind"].as_str();
+            !matches!(kind, Some("Pod" | "EndpointSlice" | "Lease" | "Event"))
+        })
         .map(|object| {
             let name = format!(
                 "{} {}",

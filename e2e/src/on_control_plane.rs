@@ -26,7 +26,20 @@ use crate::loopback::Server;
 use crate::prometheus::Prometheus;
 
 /// The kinds that a scenario looks at.
-const KINDS: [&str; 7] = ["Rollout", "ReplicaSet", "Service", "Pod", "AnalysisRun", "Job", "Event"];
+const KINDS: [&str; 12] = [
+    "Rollout",
+    "ReplicaSet",
+    "Service",
+    "Pod",
+    "AnalysisRun",
+    "Job",
+    "Event",
+    "Deployment",
+    "EndpointSlice",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "ResourceQuota",
+];
 /// How long a change is held back so that earlier ones of other watches are shown before it.
 const HOLD: Duration = Duration::from_millis(250);
 
@@ -201,6 +214,11 @@ impl Backend for OnControlPlane {
 
     fn refuse(&self, _: &Refuse) -> Result<(), String> {
         Err("a real API server refuses nothing on demand: mark the scenario only-simulator".into())
+    }
+
+    fn serves_load(&self) -> bool {
+        // The real controller asks APIs of metrics, which nobody serves here.
+        false
     }
 
     fn settle(&self) -> Duration {

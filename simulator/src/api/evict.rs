@@ -151,7 +151,7 @@ fn say_why(state: &mut State, call: &Call, key: &Key, pod: &Value) {
     }
     let now = rfc3339(state.now());
     let mut object = pod.clone();
-    let why = json!({"type": "DisruptionTarget", "status": "True",
+    let why = json!({"type": "DisruptionTarget", "status": "True", "lastProbeTime": null,
         "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"});
     set_condition(&mut object, why, &now);
     state.commit(&call.kind, key, Some(object));

@@ -62,6 +62,8 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value) {
             or_default(spec, "metrics", json!([metric]));
         }
         "EndpointSlice" => {
+            or_default(object, "endpoints", Value::Null);
+            or_default(object, "ports", Value::Null);
             for port in each(object, "ports") {
                 or_default(port, "name", "");
                 or_default(port, "protocol", "TCP");

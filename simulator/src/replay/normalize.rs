@@ -13,6 +13,8 @@ use super::Step;
 pub struct Normalizer {
     namespace: String,
     versions: BTreeMap<String, Vec<String>>,
+    /// The hashes of Deployments' templates, which are in names too: the n-th is `<hash n>`.
+    hashes: Vec<String>,
 }
 
 static TIME: LazyLock<Option<Regex>> =
@@ -44,11 +46,16 @@ fn replace(regex: &LazyLock<Option<Regex>>, text: &str, with: &str) -> String {
 impl Normalizer {
     /// A normaliser for one run in one namespace.
     pub fn new(namespace: &str) -> Normalizer {
-        Normalizer { namespace: namespace.to_owned(), versions: BTreeMap::new() }
+        Normalizer {
+            namespace: namespace.to_owned(),
+            versions: BTreeMap::new(),
+            hashes: Vec::new(),
+        }
     }
 
     /// The comparable form of a step's answer.
     pub fn normalize(&mut self, step: &Step, mut body: Value) -> Value {
+        self.learn_hashes(&body);
         self.walk(&mut body, "");
         if !step.only.is_empty() {
             let kept = step.only.iter().filter_map(|pointer| {
@@ -61,6 +68,20 @@ impl Normalizer {
         }
         sort_problems(&mut body);
         body
+    }
+
+    fn learn_hashes(&mut self, value: &Value) {
+        match value {
+            Value::Object(map) => {
+                let hash = map.get("pod-template-hash").and_then(Value::as_str);
+                if let Some(hash) = hash.filter(|hash| !self.hashes.iter().any(|h| h == hash)) {
+                    self.hashes.push(hash.to_owned());
+                }
+                map.values().for_each(|child| self.learn_hashes(child));
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.learn_hashes(item)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
     }
 
     fn walk(&mut self, value: &mut Value, key: &str) {
@@ -125,7 +146,11 @@ impl Normalizer {
                 .into_owned(),
             None => text,
         };
-        text.replace(&self.namespace, "<namespace>")
+        let mut text = text.replace(&self.namespace, "<namespace>");
+        for (index, hash) in self.hashes.iter().enumerate() {
+            text = text.replace(hash, &format!("<hash {}>", index + 1));
+        }
+        text
     }
 }
 
@@ -194,6 +219,22 @@ mod tests {
         };
         assert_eq!(version(&mut normalizer, "9"), "<version 2>");
         assert_eq!(version(&mut normalizer, "5"), "<version 1>");
+    }
+
+    #[test]
+    fn hashes_of_templates_get_names_wherever_they_are() {
+        let mut normalizer = Normalizer::new("space");
+        let set = json!({"metadata": {"generateName": "web-5d9f-", "name": "web-5d9f-x7k2p",
+            "labels": {"pod-template-hash": "5d9f"}}});
+        let set = normalizer.normalize(&step(""), set);
+        assert_eq!(
+            set["metadata"],
+            json!({"generateName": "web-<hash 1>-", "name": "web-<hash 1>-<suffix>",
+                "labels": {"pod-template-hash": "<hash 1>"}})
+        );
+        let told = json!({"message": "ReplicaSet \"web-5d9f\" is progressing."});
+        let told = normalizer.normalize(&step(""), told);
+        assert_eq!(told["message"], "ReplicaSet \"web-<hash 1>\" is progressing.");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub trait Backend: Send + Sync {
     ///
     /// Where the backend cannot.
     fn refuse(&self, refuse: &Refuse) -> Result<(), String>;
+    /// Whether the load of a `load` step is what autoscalers measure.
+    fn serves_load(&self) -> bool;
     /// The time that passes between two looks at something that should not change.
     fn settle(&self) -> Duration;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
-use super::file::Expect;
+use super::file::{Endpoints, Expect};
 use super::mirror::Mirror;
 use super::named;
 
@@ -38,6 +38,9 @@ pub(super) fn differences(
             (None, true) => {}
         }
     }
+    if let Some(service) = &expect.service {
+        about_endpoints(expect, service, mirror, &mut out);
+    }
     if let Some(name) = &expect.run {
         match (named::run(mirror, name), expect.absent) {
             (Some(_), true) => out.push(format!("AnalysisRun {name} exists")),
@@ -61,6 +64,36 @@ pub(super) struct ToldEvent {
     /// Kind and name of what it is about.
     pub(super) about: (String, String),
     pub(super) reason: String,
+}
+
+fn about_endpoints(expect: &Expect, service: &str, mirror: &Mirror, out: &mut Vec<String>) {
+    if mirror.get("Service", service).is_none() {
+        out.push(format!("Service {service} does not exist"));
+    }
+    let ready = named::ready_endpoints(mirror, service);
+    let total = match &expect.endpoints {
+        None => return,
+        Some(Endpoints::Number(number)) => *number,
+        Some(Endpoints::ByVersion(versions)) => {
+            for (version, wanted) in versions {
+                let set = named::replica_set(mirror, version);
+                let pods = set.map(|set| mirror.pods_of(set)).unwrap_or_default();
+                let is_ready = |pod: &&Value| {
+                    pod["metadata"]["uid"].as_str().is_some_and(|uid| ready.contains(uid))
+                };
+                let found = pods.into_iter().filter(is_ready).count();
+                if found != *wanted {
+                    out.push(format!(
+                        "Service {service} has {found} ready endpoints of {version}, not {wanted}"
+                    ));
+                }
+            }
+            versions.values().sum()
+        }
+    };
+    if ready.len() != total {
+        out.push(format!("Service {service} has {} ready endpoints, not {total}", ready.len()));
+    }
 }
 
 fn about_run(
@@ -163,6 +196,20 @@ fn about_rollout(
         };
         if found != wanted.to_string() {
             out.push(format!("Service {service} selects {found}, not {wanted}"));
+        }
+    }
+    for (revision, part) in &expect.pods {
+        let pods = by_revision.get(revision).map(|rs| mirror.pods_of(rs)).unwrap_or_default();
+        let staying = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+        for pod in pods.into_iter().filter(staying) {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            part_of(part, pod, &format!("pod {name} of revision {revision}"), out);
+        }
+    }
+    if let Some(wanted) = expect.kept_pods {
+        let found = mirror.kept_pods();
+        if found != wanted {
+            out.push(format!("{found} of the remembered pods are there, not {wanted}"));
         }
     }
     about_events(expect, ("Rollout", name), told, out);

@@ -12,10 +12,13 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use sluice_crd::duration::GoDuration;
 
-pub(super) use expect::{Expect, Stays};
+pub(super) use expect::{Endpoints, Expect, Stays};
 pub(super) use metrics::{MetricStep, MetricValue, ServerAnswer, WebPage};
 pub use steps::Refuse;
-pub(super) use steps::{Cascade, ControllerStep, Delete, PatchStep, PodsStep, Scale, SetImage};
+pub(super) use steps::{
+    Cascade, ControllerStep, Delete, Evict, Keeps, Load, PatchStep, PodsStep, Restart, Scale,
+    SetImage,
+};
 
 /// A scenario as it is written.
 #[derive(Clone, Debug, Deserialize)]
@@ -99,6 +102,8 @@ pub enum Step {
     SetImage(SetImage),
     /// Another number of replicas, by the scale subresource.
     Scale(Scale),
+    /// `kubectl argo rollouts restart`, or an order for later: `{rollout: web, in: 1m}`.
+    Restart(Restart),
     /// `kubectl argo rollouts promote`.
     Promote(String),
     /// `kubectl argo rollouts promote --full`.
@@ -114,6 +119,15 @@ pub enum Step {
     Pause(String),
     /// Deletes an object.
     Delete(Delete),
+    /// Deletes the namespace of the scenario, with all that it holds.
+    DeleteNamespace,
+    /// Evicts pods of a version, as a drained node does: `{pods: web#2, count: 2}`.
+    Evict(Evict),
+    /// From now on this is the load that an autoscaler measures (simulator only): `{hpa: web, total:
+    /// 450}`.
+    Load(Load),
+    /// From now on a Service has at least so many ready endpoints, at every moment.
+    Keeps(Keeps),
     /// From now on the pods of one revision are like this.
     Pods(PodsStep),
     /// The controller stops, starts, or stops and starts with other options.

@@ -168,6 +168,10 @@ impl Backend for InMemory {
         Ok(())
     }
 
+    fn serves_load(&self) -> bool {
+        true
+    }
+
     fn settle(&self) -> Duration {
         // Past every delay of the cluster, and the time that counts may wait.
         Duration::from_secs(15)

@@ -1,12 +1,18 @@
 //! How scenarios call what has a hash or a uid in its name: `web#2` is the ReplicaSet of revision 2
 //! of Rollout `web`, `web#2/step-1` the AnalysisRun of its step with index 1, `web#2/step-1.1` the
-//! next one for the same, `web#2/step-1/smoke.1` its first Job for the metric `smoke`.
+//! next one for the same, `web#2/step-1/smoke.1` its first Job for the metric `smoke`. A pod goes by
+//! its version, `web#2`; what is of a Deployment begins with `deployment/`; an EndpointSlice is called
+//! as its Service.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::expect::revision;
 use super::mirror::Mirror;
 
+/// The annotation with the revision of a Deployment's ReplicaSet.
+const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
 /// The longest name that a Job is given.
 const JOB_NAME_MAX: usize = 63;
 
@@ -16,6 +22,8 @@ pub(super) fn resolve(mirror: &Mirror, kind: &str, name: &str) -> String {
         "ReplicaSet" => replica_set(mirror, name),
         "AnalysisRun" => run(mirror, name),
         "Job" => job(mirror, name),
+        "Pod" => pods(mirror, name).into_iter().next(),
+        "EndpointSlice" => slices(mirror, name).next(),
         _ => None,
     };
     found.and_then(|object| object["metadata"]["name"].as_str()).unwrap_or(name).to_owned()
@@ -26,8 +34,44 @@ pub(super) fn replica_set<'a>(mirror: &'a Mirror, name: &str) -> Option<&'a Valu
     let Some((rollout, number)) = name.split_once('#') else {
         return mirror.get("ReplicaSet", name);
     };
-    let rollout = mirror.get("Rollout", rollout)?;
-    mirror.replica_sets_of(rollout).into_iter().find(|rs| revision(rs) == number)
+    let (kind, name) = workload(rollout);
+    let owner = mirror.get(kind, name)?;
+    mirror.replica_sets_of(owner).into_iter().find(|rs| match kind {
+        "Deployment" => rs["metadata"]["annotations"][DEPLOYMENT_REVISION] == number,
+        _ => revision(rs) == number,
+    })
+}
+
+/// Kind and name of a workload: a Rollout unless it says `deployment/`.
+pub(super) fn workload(called: &str) -> (&'static str, &str) {
+    match called.strip_prefix("deployment/") {
+        Some(name) => ("Deployment", name),
+        None => ("Rollout", called),
+    }
+}
+
+/// The pods of a version that are not going, in name order.
+pub(super) fn pods<'a>(mirror: &'a Mirror, version: &str) -> Vec<&'a Value> {
+    let Some(set) = replica_set(mirror, version) else { return Vec::new() };
+    let mut pods = mirror.pods_of(set);
+    pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    pods
+}
+
+/// The EndpointSlices of a Service.
+fn slices<'a>(mirror: &'a Mirror, service: &'a str) -> impl Iterator<Item = &'a Value> {
+    mirror
+        .all("EndpointSlice")
+        .filter(move |slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == service)
+}
+
+/// The uids of the pods that are ready endpoints of a Service.
+pub(super) fn ready_endpoints<'a>(mirror: &'a Mirror, service: &'a str) -> BTreeSet<&'a str> {
+    slices(mirror, service)
+        .flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten())
+        .filter(|endpoint| endpoint["conditions"]["ready"] == true)
+        .filter_map(|endpoint| endpoint["targetRef"]["uid"].as_str())
+        .collect()
 }
 
 /// An AnalysisRun.
@@ -163,6 +207,22 @@ mod tests {
             json!({"kind": "AnalysisRun", "metadata": {"name": "smoke", "uid": "u"}}),
             owned("Job", "uid-of-my.web-abc-2-1.smoke.1", ("AnalysisRun", "my.web-abc-2-1"), job),
             json!({"kind": "Job", "metadata": {"name": "u.smoke.2"}}),
+            owned("Pod", "my.web-abc-1", ("ReplicaSet", "my.web-abc"), json!({})),
+            owned(
+                "Pod",
+                "my.web-abc-0",
+                ("ReplicaSet", "my.web-abc"),
+                json!({"deletionTimestamp": "x"}),
+            ),
+            json!({"kind": "Deployment", "metadata": {"name": "my.web", "uid": "uid-of-d"}}),
+            json!({"kind": "ReplicaSet", "metadata": {"name": "my.web-def",
+                "annotations": {"deployment.kubernetes.io/revision": "2"},
+                "ownerReferences": [{"kind": "Deployment", "uid": "uid-of-d", "controller": true}]}}),
+            json!({"kind": "EndpointSlice", "metadata": {"name": "web-xyz",
+                "labels": {"kubernetes.io/service-name": "web"}},
+                "endpoints": [
+                    {"conditions": {"ready": true}, "targetRef": {"uid": "a"}},
+                    {"conditions": {"ready": false}, "targetRef": {"uid": "b"}}]}),
         ] {
             mirror.take(&Seen { object, deleted: false });
         }
@@ -183,6 +243,10 @@ mod tests {
             ("Job", "my.web#2/step-1/smoke.1", "uid-of-my.web-abc-2-1.smoke.1"),
             ("Job", "smoke/smoke.2", "u.smoke.2"),
             ("Service", "my.web", "my.web"),
+            ("Pod", "my.web#2", "my.web-abc-1"),
+            ("ReplicaSet", "deployment/my.web#2", "my.web-def"),
+            ("EndpointSlice", "web", "web-xyz"),
+            ("EndpointSlice", "other", "other"),
             // Nothing is called so.
             ("ReplicaSet", "my.web#3", "my.web#3"),
             ("AnalysisRun", "my.web#2/step-2", "my.web#2/step-2"),
@@ -191,6 +255,13 @@ mod tests {
         ] {
             assert_eq!(resolve(&mirror, kind, called), name, "{kind} {called}");
         }
+    }
+
+    #[test]
+    fn endpoints_that_are_ready() {
+        let mirror = mirror();
+        assert_eq!(ready_endpoints(&mirror, "web").into_iter().collect::<Vec<_>>(), ["a"]);
+        assert!(ready_endpoints(&mirror, "other").is_empty());
     }
 
     #[test]

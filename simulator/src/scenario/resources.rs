@@ -1,15 +1,20 @@
 //! The kinds that scenarios speak of, and where the API server serves them.
 
 /// Kind, API path, resource.
-const KINDS: [(&str, &str, &str); 14] = [
+const KINDS: [(&str, &str, &str); 19] = [
     ("Rollout", "/apis/argoproj.io/v1alpha1", "rollouts"),
     ("AnalysisRun", "/apis/argoproj.io/v1alpha1", "analysisruns"),
     ("AnalysisTemplate", "/apis/argoproj.io/v1alpha1", "analysistemplates"),
     ("ClusterAnalysisTemplate", "/apis/argoproj.io/v1alpha1", "clusteranalysistemplates"),
     ("Experiment", "/apis/argoproj.io/v1alpha1", "experiments"),
     ("ReplicaSet", "/apis/apps/v1", "replicasets"),
+    ("Deployment", "/apis/apps/v1", "deployments"),
+    ("HorizontalPodAutoscaler", "/apis/autoscaling/v2", "horizontalpodautoscalers"),
     ("Job", "/apis/batch/v1", "jobs"),
+    ("EndpointSlice", "/apis/discovery.k8s.io/v1", "endpointslices"),
+    ("PodDisruptionBudget", "/apis/policy/v1", "poddisruptionbudgets"),
     ("Pod", "/api/v1", "pods"),
+    ("PodTemplate", "/api/v1", "podtemplates"),
     ("Service", "/api/v1", "services"),
     ("ConfigMap", "/api/v1", "configmaps"),
     ("Secret", "/api/v1", "secrets"),

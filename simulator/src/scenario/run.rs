@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::backend::{Backend, ControllerUnderTest, Running, Write, tally};
 use super::expect::{ToldEvent, differences};
 use super::file::{
-    ControllerStep, Expect, MetricStep, MetricValue, PodsStep, Prometheus, Scenario, Stays, Step,
+    ControllerStep, Delete, Evict, Expect, Load, MetricStep, MetricValue, PodsStep, Prometheus,
+    Scenario, Stays, Step,
 };
 use super::mirror::{Mirror, Seen};
 use super::named;
@@ -20,6 +21,9 @@ use super::user::{User, filled};
 
 /// How long something may take to come about where a scenario does not say.
 const WITHIN: Duration = Duration::from_secs(60);
+
+/// How long whoever evicts waits after a refusal.
+const EVICTION_PAUSE: Duration = Duration::from_secs(1);
 
 /// What came of a scenario.
 #[derive(Clone, Debug)]
@@ -72,6 +76,8 @@ pub async fn run(
         running: None,
         care,
         watching: false,
+        kept: BTreeMap::new(),
+        missed: Vec::new(),
         counted_from: 0,
         stopwatch: Instant::now(),
         times: Vec::new(),
@@ -83,6 +89,7 @@ pub async fn run(
     runner.drain();
     runner.watchman.at_rest(&runner.mirror);
     failures.extend(runner.watchman.breaches().iter().map(Breach::to_string));
+    failures.append(&mut runner.missed);
     failures.dedup();
     let (writes, objects) = (backend.writes(), runner.mirror.objects());
     Outcome { failures, writes, objects, times: runner.times }
@@ -101,6 +108,9 @@ struct Runner<'a> {
     care: Care,
     /// Not while recorded objects are restored: what they show was another controller's doing.
     watching: bool,
+    /// How many ready endpoints Services are never without, and where they were.
+    kept: BTreeMap<String, usize>,
+    missed: Vec<String>,
     counted_from: usize,
     stopwatch: Instant,
     times: Vec<(String, Duration)>,
@@ -177,8 +187,10 @@ impl Runner<'_> {
             Step::SetImage(set) => self.user.set_image(set).await,
             Step::Scale(scale) => {
                 let merge = json!({"spec": {"replicas": scale.replicas}});
-                self.user.patch("Rollout", &scale.rollout, Some("scale"), &merge).await
+                let (kind, name) = named::workload(&scale.rollout);
+                self.user.patch(kind, name, Some("scale"), &merge).await
             }
+            Step::Restart(order) => self.user.restart(order).await,
             Step::Promote(name) => self.user.verb(name, |r| Ok(verbs::promote(r))).await,
             Step::PromoteFull(name) => self.user.verb(name, |r| Ok(verbs::promote_full(r))).await,
             Step::SkipCurrentStep(name) => {
@@ -189,9 +201,14 @@ impl Runner<'_> {
             Step::Abort(name) => self.user.verb(name, |_| Ok(verbs::abort())).await,
             Step::Retry(name) => self.user.verb(name, |_| Ok(verbs::retry())).await,
             Step::Pause(name) => self.user.verb(name, |_| Ok(verbs::pause())).await,
-            Step::Delete(target) => {
-                let name = self.resolved(&target.kind, &target.name);
-                self.user.delete(&target.kind, &name, target.cascade).await
+            Step::Delete(target) => self.delete(target).await,
+            Step::DeleteNamespace => self.user.delete_namespace().await,
+            Step::Evict(evict) => self.evict(evict).await,
+            Step::Load(load) => self.load(load).await,
+            Step::Keeps(keeps) => {
+                self.kept.insert(keeps.service.clone(), keeps.endpoints);
+                self.check_endpoints(&keeps.service);
+                Ok(())
             }
             Step::Pods(pods) => self.pods(pods).await,
             Step::Controller(step) => self.controller(step).await,
@@ -269,6 +286,61 @@ impl Runner<'_> {
             let writer = if own { Writer::User } else { Writer::Unknown };
             self.watchman.look(&self.mirror, before.as_ref(), seen, writer);
         }
+        if seen.object["kind"] == "EndpointSlice" {
+            let service = &seen.object["metadata"]["labels"]["kubernetes.io/service-name"];
+            self.check_endpoints(service.as_str().unwrap_or_default());
+        }
+    }
+
+    fn check_endpoints(&mut self, service: &str) {
+        let Some(least) = self.kept.get(service) else { return };
+        let found = named::ready_endpoints(&self.mirror, service).len();
+        if found < *least {
+            self.missed
+                .push(format!("Service {service} is left with {found} of {least} endpoints"));
+        }
+    }
+
+    async fn delete(&mut self, target: &Delete) -> Result<(), String> {
+        if target.kind == "Pod" && target.name.contains('#') {
+            for pod in self.pods_of(&target.name, target.count.unwrap_or(1)).await? {
+                self.user.delete(&target.kind, &pod, target.cascade).await?;
+            }
+            return Ok(());
+        }
+        let name = self.resolved(&target.kind, &target.name);
+        self.user.delete(&target.kind, &name, target.cascade).await
+    }
+
+    async fn evict(&mut self, evict: &Evict) -> Result<(), String> {
+        for pod in self.pods_of(&evict.pods, evict.count.unwrap_or(1)).await? {
+            let mut allowed = self.user.evict(&pod).await?;
+            if evict.refused {
+                match allowed {
+                    true => return Err(format!("pod {pod} was evicted")),
+                    false => continue,
+                }
+            }
+            // As those who drain nodes do: asked again until the budget allows it.
+            let end = Instant::now() + WITHIN;
+            while !allowed {
+                if Instant::now() > end {
+                    return Err(format!("the eviction of {pod} was refused for {WITHIN:?}"));
+                }
+                self.pump_until(Instant::now() + EVICTION_PAUSE).await;
+                allowed = self.user.evict(&pod).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(&mut self, load: &Load) -> Result<(), String> {
+        if !self.backend.serves_load() {
+            return Err("autoscalers measure no load here: mark the scenario only-simulator".into());
+        }
+        let annotations = json!({crate::workloads::LOAD_ANNOTATION: load.total.to_string()});
+        let merge = json!({"metadata": {"annotations": annotations}});
+        self.user.patch("HorizontalPodAutoscaler", &load.hpa, None, &merge).await
     }
 
     fn drain(&mut self) {
@@ -392,18 +464,15 @@ impl Runner<'_> {
         named::resolve(&self.mirror, kind, name)
     }
 
-    /// Waits for the pods that are to be changed.
     async fn pods(&mut self, step: &PodsStep) -> Result<(), String> {
-        let end = Instant::now() + WITHIN;
-        let mut pods = self.pods_of_revision(step);
-        while pods.len() < step.count.unwrap_or(1) {
-            let Ok(Some(seen)) = tokio::time::timeout_at(end, self.changes.recv()).await else {
-                return Err(format!("revision {} has {} pods", step.revision, pods.len()));
-            };
-            self.take(&seen);
-            pods = self.pods_of_revision(step);
-        }
-        pods.truncate(step.count.unwrap_or(usize::MAX));
+        let version = format!("{}#{}", step.rollout, step.revision);
+        let pods = match step.count {
+            Some(count) => self.pods_of(&version, count).await?,
+            None => {
+                self.pods_of(&version, 1).await?;
+                self.names_of_pods(&version)
+            }
+        };
         let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
         for pod in pods {
             self.user.patch("Pod", &pod, None, &merge).await?;
@@ -411,14 +480,26 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn pods_of_revision(&mut self, step: &PodsStep) -> Vec<String> {
+    /// So many pods of a version, waited for.
+    async fn pods_of(&mut self, version: &str, count: usize) -> Result<Vec<String>, String> {
+        let end = Instant::now() + WITHIN;
+        loop {
+            let mut pods = self.names_of_pods(version);
+            if pods.len() >= count {
+                pods.truncate(count);
+                return Ok(pods);
+            }
+            let Ok(Some(seen)) = tokio::time::timeout_at(end, self.changes.recv()).await else {
+                return Err(format!("{version} has {} pods", pods.len()));
+            };
+            self.take(&seen);
+        }
+    }
+
+    fn names_of_pods(&mut self, version: &str) -> Vec<String> {
         self.drain();
-        let revision = format!("{}#{}", step.rollout, step.revision);
-        let sets = named::replica_set(&self.mirror, &revision).into_iter();
-        let pods = sets.flat_map(|rs| self.mirror.pods_of(rs));
-        pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
-            .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
-            .collect()
+        let pods = named::pods(&self.mirror, version).into_iter();
+        pods.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
     }
 }
 

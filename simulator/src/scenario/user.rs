@@ -7,10 +7,12 @@ use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::request::Request;
 use serde_json::{Value, json};
 use sluice_crd::rollout::Rollout;
+use sluice_crd::time::Time;
 use sluice_crd::verbs::ClientPatch;
 
 use super::backend::Backend;
-use super::file::{Cascade, Recorded, SetImage, read_yaml};
+use super::file::{Cascade, Recorded, Restart, SetImage, read_yaml};
+use super::named::workload;
 use super::resources::{is_cluster_wide, path, plural_of};
 
 /// What stands in texts for the address of the metrics.
@@ -122,11 +124,26 @@ impl<'a> User<'a> {
     }
 
     pub(super) async fn set_image(&mut self, set: &SetImage) -> Result<(), String> {
-        let rollout = self.get("Rollout", &set.rollout).await?;
-        let mut containers = rollout["spec"]["template"]["spec"]["containers"].clone();
+        let (kind, name) = workload(&set.rollout);
+        let object = self.get(kind, name).await?;
+        let mut containers = object["spec"]["template"]["spec"]["containers"].clone();
         containers[0]["image"] = Value::from(set.image.as_str());
         let merge = json!({"spec": {"template": {"spec": {"containers": containers}}}});
-        self.patch("Rollout", &set.rollout, None, &merge).await
+        self.patch(kind, name, None, &merge).await
+    }
+
+    /// Orders a restart, by the clock of the API server: a creation that is not carried out tells it.
+    pub(super) async fn restart(&mut self, order: &Restart) -> Result<(), String> {
+        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock"}});
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let request = self.resource("ConfigMap")?.create(&params, body.to_string().into_bytes());
+        let answer = self.send(request).await?;
+        let now = answer["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
+        let delay = order.r#in.map_or(0, |span| span.0.as_secs());
+        let delay = i64::try_from(delay).map_err(|e| e.to_string())?;
+        let at = Time::parse(now).map_err(|e| e.to_string())?.plus_seconds(delay);
+        let merge = json!({"spec": {"restartAt": at}});
+        self.patch("Rollout", &order.rollout, None, &merge).await
     }
 
     pub(super) async fn apply(&mut self, object: &Value) -> Result<(), String> {
@@ -178,6 +195,27 @@ impl<'a> User<'a> {
             Cascade::Orphan => DeleteParams::orphan(),
         };
         let request = self.resource(kind)?.delete(name, &params);
+        self.send(request).await.map(drop)
+    }
+
+    /// Evicts a pod; whether a budget allowed it.
+    pub(super) async fn evict(&mut self, name: &str) -> Result<bool, String> {
+        let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+            "metadata": {"name": name}});
+        let body = eviction.to_string().into_bytes();
+        let resource = self.resource("Pod")?;
+        let request = resource.create_subresource("eviction", name, &PostParams::default(), body);
+        match self.backend.client().request::<Value>(request.map_err(|e| e.to_string())?).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 429 => Ok(false),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Deletes the namespace of the scenario.
+    pub(super) async fn delete_namespace(&mut self) -> Result<(), String> {
+        let namespaces = Request::new("/api/v1/namespaces");
+        let request = namespaces.delete(&self.backend.namespace(), &DeleteParams::default());
         self.send(request).await.map(drop)
     }
 

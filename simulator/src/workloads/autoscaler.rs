@@ -36,6 +36,8 @@ fn autoscalers() -> GroupResource {
 /// What becomes of the number of replicas.
 struct Decision {
     desired: i64,
+    /// Whether that was found out, and did not just stay.
+    is_known: bool,
     /// Type, status, reason and message of conditions.
     conditions: Vec<(&'static str, &'static str, &'static str, String)>,
 }
@@ -89,8 +91,16 @@ pub(super) fn sync(state: &mut State, key: &Key) {
             for condition in decision.conditions {
                 say(&mut object, condition);
             }
-            object["status"]["currentReplicas"] = current.into();
-            object["status"]["desiredReplicas"] = decision.desired.into();
+            if let Some(status) = object["status"].as_object_mut() {
+                // Zero is not printed, for Go's sake.
+                match current {
+                    0 => status.remove("currentReplicas"),
+                    _ => status.insert("currentReplicas".into(), current.into()),
+                };
+            }
+            if decision.is_known {
+                object["status"]["desiredReplicas"] = decision.desired.into();
+            }
         }
     }
     if object["status"] == autoscaler["status"] {
@@ -167,17 +177,17 @@ fn decide(
     if current == 0 && min != 0 {
         let message = "scaling is disabled since the replica count of the target is zero";
         conditions.push(("ScalingActive", "False", "ScalingDisabled", message.to_owned()));
-        return Decision { desired: 0, conditions };
+        return Decision { desired: 0, is_known: true, conditions };
     }
     if current > max || current < min {
-        return Decision { desired: current.clamp(min, max), conditions };
+        return Decision { desired: current.clamp(min, max), is_known: true, conditions };
     }
     let measured = metrics::measure(state, autoscaler, scale, current);
     let Measured { replicas, name, shown } = match measured {
         Ok(measured) => measured,
         Err(NotMeasured { reason, message }) => {
             conditions.push(("ScalingActive", "False", reason, message));
-            return Decision { desired: current, conditions };
+            return Decision { desired: current, is_known: false, conditions };
         }
     };
     let message = format!("the HPA was able to successfully calculate a replica count from {name}");
@@ -236,7 +246,7 @@ fn decide(
         )
     };
     conditions.push(("ScalingLimited", limited.0, limited.1, limited.2.to_owned()));
-    Decision { desired, conditions }
+    Decision { desired, is_known: true, conditions }
 }
 
 /// The window in which the highest number wins on the way down, and the lowest on the way up.

@@ -28,10 +28,9 @@ pub(super) fn sync(state: &mut State, name: &str) {
         return;
     }
     // Pods first: what they need is there until they are gone.
-    let left = match contents(state, name, |resource| *resource == pods()) {
-        pods if pods.is_empty() => contents(state, name, |_| true),
-        pods => pods,
-    };
+    let pods_left = contents(state, name, |resource| *resource == pods());
+    let only_pods = !pods_left.is_empty();
+    let left = if only_pods { pods_left } else { contents(state, name, |_| true) };
     if left.is_empty() {
         let mut finished = Value::clone(&namespace);
         finished["spec"] = json!({});
@@ -49,7 +48,7 @@ pub(super) fn sync(state: &mut State, name: &str) {
             let _ = state.delete_internal(&resource, &key, &object["metadata"]["uid"], options);
         }
     }
-    say_what_remains(state, &key, &namespace);
+    say_what_remains(state, &key, &namespace, only_pods);
     state.work.later(Work::Namespace(name.to_owned()), AGAIN);
 }
 
@@ -65,11 +64,12 @@ fn contents(state: &State, name: &str, wanted: impl Fn(&GroupResource) -> bool) 
     found
 }
 
-/// Says in the namespace what is still in it, and what holds that back.
-fn say_what_remains(state: &mut State, key: &Key, namespace: &Value) {
+/// Says in the namespace what is still in it, and what holds that back. As long as there are pods,
+/// the real controller looks no further and says that nothing is.
+fn say_what_remains(state: &mut State, key: &Key, namespace: &Value, only_pods: bool) {
     let mut resources: BTreeMap<String, usize> = BTreeMap::new();
     let mut finalizers: BTreeMap<String, usize> = BTreeMap::new();
-    for (resource, _, object) in contents(state, &key.name, |_| true) {
+    for (resource, _, object) in contents(state, &key.name, |_| !only_pods) {
         let name = format!("{}.{}", resource.resource, resource.group);
         *resources.entry(name).or_default() += 1;
         let names = object["metadata"]["finalizers"].as_array();

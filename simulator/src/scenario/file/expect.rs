@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::Span;
@@ -64,12 +64,57 @@ pub struct Expect {
     /// (`web#2/step-1`).
     #[serde(default)]
     pub runs: BTreeMap<String, usize>,
+    /// The Service whose `endpoints` are meant.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// Its ready endpoints: `4`; `4 of web#2`, and no others; or by version, `{web#1: 3, web#2: 1}`.
+    #[serde(default)]
+    pub endpoints: Option<Endpoints>,
     /// A part of any other object.
     #[serde(default)]
     pub object: Option<ExpectObject>,
+    /// A part of each pod of a revision that is not going: `{"2": {metadata: {labels: {role: x}}}}`.
+    #[serde(default)]
+    pub pods: BTreeMap<String, Value>,
+    /// How many of the pods that existed at the last `remember-pods` exist still.
+    #[serde(default)]
+    pub kept_pods: Option<usize>,
     /// Whether all pods that existed at the last `remember-pods` exist still.
     #[serde(default)]
     pub same_pods: Option<bool>,
+}
+
+/// How many endpoints of a Service are ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoints {
+    /// So many.
+    Number(usize),
+    /// So many of each version, and no others.
+    ByVersion(BTreeMap<String, usize>),
+}
+
+impl Endpoints {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::String(text) => {
+                let parts = text.split_once(" of ");
+                let parts = parts.and_then(|(n, version)| Some((version, n.trim().parse().ok()?)));
+                let (version, number) =
+                    parts.ok_or_else(|| format!("`{text}` is not `4 of web#2`"))?;
+                Ok(Self::ByVersion([(version.trim().to_owned(), number)].into()))
+            }
+            Value::Object(_) => {
+                serde_json::from_value(value).map(Self::ByVersion).map_err(|e| e.to_string())
+            }
+            number => serde_json::from_value(number).map(Self::Number).map_err(|e| e.to_string()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Endpoints {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(Value::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
 }
 
 /// A part of an object.
@@ -96,4 +141,25 @@ pub struct Stays {
     pub r#for: Span,
     /// What.
     pub expect: Expect,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn endpoints_in_all_ways_to_write_them() {
+        let by_version = |of: &[(&str, usize)]| {
+            let of = of.iter().map(|(version, n)| ((*version).to_owned(), *n));
+            Ok(Endpoints::ByVersion(of.collect()))
+        };
+        assert_eq!(Endpoints::read(json!(4)), Ok(Endpoints::Number(4)));
+        assert_eq!(Endpoints::read(json!("4 of web#2")), by_version(&[("web#2", 4)]));
+        let two = json!({"web#1": 3, "deployment/web#1": 1});
+        assert_eq!(Endpoints::read(two), by_version(&[("web#1", 3), ("deployment/web#1", 1)]));
+        for wrong in [json!("4"), json!("many of web#2"), json!(-1), json!({"web#1": "x"})] {
+            assert!(Endpoints::read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ControllerOptions;
+use super::{ControllerOptions, Span};
 
 /// A merge patch by a client.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,8 +28,14 @@ pub struct Delete {
     pub kind: String,
     /// Its name. A ReplicaSet may be named by Rollout and revision (`web#2`), an AnalysisRun by
     /// these and what it is for (`web#2/step-1`, see [`Expect::run`](super::Expect::run)), a Job by
-    /// its run, metric and number (`web#2/step-1/smoke.1`).
+    /// its run, metric and number (`web#2/step-1/smoke.1`). A Pod may be named by its version as a
+    /// ReplicaSet is: then it is the first one that is not going yet, or so many as `count` says.
+    /// An EndpointSlice is named by its Service. The versions of a Deployment are
+    /// `deployment/web#1`.
     pub name: String,
+    /// So many pods of a version.
+    #[serde(default)]
+    pub count: Option<usize>,
     /// What becomes of the objects that it owns.
     #[serde(default)]
     pub cascade: Cascade,
@@ -48,21 +54,66 @@ pub enum Cascade {
     Orphan,
 }
 
+/// Pods to be evicted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evict {
+    /// Their version: `web#2`.
+    pub pods: String,
+    /// How many, one after the other; one where it is not given.
+    #[serde(default)]
+    pub count: Option<usize>,
+    /// A budget forbids it, for each of them.
+    #[serde(default)]
+    pub refused: bool,
+}
+
+/// The load on the target of an autoscaler.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// The HorizontalPodAutoscaler.
+    pub hpa: String,
+    /// The load of all pods together, in the unit of its metric.
+    pub total: f64,
+}
+
+/// How many endpoints a Service is never without.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keeps {
+    /// The Service.
+    pub service: String,
+    /// At least so many ready endpoints; 0 to look no longer.
+    pub endpoints: usize,
+}
+
 /// Another image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetImage {
-    /// The Rollout.
+    /// The Rollout; a Deployment is `deployment/web`.
     pub rollout: String,
     /// The image.
     pub image: String,
+}
+
+/// An order to replace pods.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// The Rollout.
+    pub rollout: String,
+    /// How long from now; at once where it is not given.
+    #[serde(default)]
+    pub r#in: Option<Span>,
 }
 
 /// Another number of replicas.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// The Rollout.
+    /// The Rollout; a Deployment is `deployment/web`.
     pub rollout: String,
     /// The number.
     pub replicas: i64,
@@ -72,7 +123,7 @@ pub struct Scale {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PodsStep {
-    /// The Rollout.
+    /// The Rollout; a Deployment is `deployment/web`.
     pub rollout: String,
     /// The revision.
     pub revision: i64,

@@ -36,8 +36,9 @@ pub(super) fn max_unavailable(deployment: &Value) -> i64 {
     limits(deployment).max_unavailable.min(size(deployment))
 }
 
+/// The available pods of a ReplicaSet that it keeps. Its status may not tell yet that some go.
 fn available(set: &Value) -> i64 {
-    count(set, "status", "availableReplicas")
+    count(set, "status", "availableReplicas").min(size(set))
 }
 
 fn noted(set: &Value, annotation: &str) -> Option<i64> {
@@ -82,7 +83,7 @@ impl Rollout {
         let mut taken = 0;
         for index in 0..self.old.len() {
             let set = &self.old[index];
-            let idle = (size(set) - available(set)).max(0).min(most - taken);
+            let idle = (size(set) - available(set)).min(most - taken);
             if idle > 0 {
                 taken += idle;
                 moved |= self.resize_old(state, index, size(&self.old[index]) - idle)?;
