@@ -73,7 +73,15 @@ impl<'a> Writer<'a> {
         fence: Instant,
     ) -> Self {
         let version = rollout.resource_version.clone();
-        Self { client, metrics, rollout, version, fence, wrote: Vec::new(), evictions: BTreeMap::new() }
+        Self {
+            client,
+            metrics,
+            rollout,
+            version,
+            fence,
+            wrote: Vec::new(),
+            evictions: BTreeMap::new(),
+        }
     }
 
     /// Sends one action.

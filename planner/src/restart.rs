@@ -24,6 +24,10 @@ const OTHERS: TimeDelta = TimeDelta::seconds(5);
 /// ReplicaSets that do not know yet that a pod of theirs goes are looked at again this soon.
 const SOON: TimeDelta = TimeDelta::seconds(1);
 
+/// A pod makes up for another once it has been ready for this long: so long do those who route to it
+/// take to learn of it.
+const ROUTED: i64 = 3;
+
 /// What there is to do.
 #[derive(Debug, Default)]
 pub(crate) struct Restart {
@@ -159,6 +163,8 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
     let is_available = |pod: &&PodRecord| {
         pod.ready_since.is_some_and(|since| since.plus_seconds(seconds) <= release.now)
     };
+    let routed_at =
+        |pod: &PodRecord| pod.ready_since.map(|since| since.plus_seconds(seconds.max(ROUTED)));
     let sets = in_order(release);
     let of = |rs: &ReplicaSetRecord| {
         let mut of: Vec<&PodRecord> =
@@ -172,9 +178,12 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
         rs.available > count(available)
     });
     let counts = Counts {
-        total: count(living.len()),
+        // One that has yet to come in the place of another is missing.
+        total: sets.iter().map(|rs| rs.desired.max(count(of(rs).len()))).sum(),
         available: count(living.iter().copied().filter(|pod| is_available(&pod)).count()),
     };
+    let routed_at = living.iter().filter_map(|pod| routed_at(pod));
+    let (routed, about_to): (Vec<Time>, Vec<Time>) = routed_at.partition(|at| *at <= release.now);
     let is_old = |pod: &&PodRecord| pod.created.is_some_and(|created| created < at);
     let old: Vec<&PodRecord> = living.into_iter().filter(|pod| is_old(&pod)).collect();
     if old.is_empty() {
@@ -187,9 +196,10 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
 
     let now = release.snapshot.now;
     let refused = &release.snapshot.facts.refused_evictions;
-    let mut spare = (counts.available - counts.fewest(release)).or_none();
+    let mut spare = (count(routed.len()) - counts.fewest(release)).or_none();
     let mut most = Counts::concurrency(release);
-    let mut wake = Wake::At(now + AGAIN);
+    let next = about_to.into_iter().min().map_or(Wake::OnChange, |at| Wake::At(at.to_chrono()));
+    let mut wake = Wake::At(now + AGAIN).sooner(next);
     let mut evictions = Vec::new();
     let mut trouble = None;
     for pod in &old {
@@ -234,8 +244,9 @@ fn count(n: usize) -> Pods {
 
 /// The stable version, the new one, then the others, the oldest first.
 fn in_order<'a>(release: &'a Release<'_>) -> Vec<&'a Arc<ReplicaSetRecord>> {
-    let new = release.new.record().filter(|rs| {
-        release.stable.as_ref().is_none_or(|stable| stable.uid != rs.uid)
-    });
+    let new = release
+        .new
+        .record()
+        .filter(|rs| release.stable.as_ref().is_none_or(|stable| stable.uid != rs.uid));
     release.stable.iter().chain(new).chain(&release.older).collect()
 }

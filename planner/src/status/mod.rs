@@ -91,7 +91,8 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     availability(release, &mut status);
     progress::conditions(release, decision, &mut status);
     duration::track(release, decision, &mut status);
-    let (phase, message) = phase_and_message(release.rollout, &status, decision.restart.is_under_way());
+    let (phase, message) =
+        phase_and_message(release.rollout, &status, decision.restart.is_under_way());
     status.phase = Some(phase);
     status.message = message;
     status
