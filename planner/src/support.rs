@@ -16,7 +16,6 @@ pub(crate) fn first_unsupported(spec: &RolloutSpec) -> Option<String> {
 
 fn in_blue_green(blue_green: &BlueGreenStrategy) -> Option<&'static str> {
     let lacking = [
-        ("antiAffinity", blue_green.anti_affinity.is_some()),
         ("previewMetadata", blue_green.preview_metadata.is_some()),
         ("activeMetadata", blue_green.active_metadata.is_some()),
     ];
@@ -26,7 +25,6 @@ fn in_blue_green(blue_green: &BlueGreenStrategy) -> Option<&'static str> {
 fn in_canary(canary: &CanaryStrategy) -> Option<String> {
     let lacking = [
         ("trafficRouting", canary.traffic_routing.is_some()),
-        ("antiAffinity", canary.anti_affinity.is_some()),
         ("canaryMetadata", canary.canary_metadata.is_some()),
         ("stableMetadata", canary.stable_metadata.is_some()),
         ("dynamicStableScale", canary.dynamic_stable_scale),
