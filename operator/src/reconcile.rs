@@ -56,6 +56,8 @@ pub(crate) struct Report {
     pub(crate) fetched_pods: bool,
     /// Evictions that are refused, where pods were looked at for that.
     pub(crate) refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// The plan's, where it was carried out.
+    pub(crate) settled_metadata: Option<BTreeMap<String, String>>,
 }
 
 /// What became of a status that carries counts alone.
@@ -101,6 +103,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         fetched_facts: false,
         fetched_pods: false,
         refused_evictions: BTreeMap::new(),
+        settled_metadata: None,
     };
     report.outcome = match pass(&shell, &mut snapshot, limits, &mut report).await {
         Ok(wake) => Outcome::Done(wake),
@@ -160,6 +163,10 @@ async fn pass(
     // Not limited: what is evicted is decided by how the pods stand at this instant.
     if plan.needs.contains(&Need::Pods) {
         let pods = facts::pods(&shell.client, &snapshot.rollout).await;
+        if let Err(failure) = &pods {
+            let (namespace, name) = (&snapshot.rollout.namespace, &snapshot.rollout.name);
+            tracing::warn!(namespace, name, "cannot look at the pods: {failure}");
+        }
         snapshot.facts.pods = match pods {
             Err(failure @ Failure::Unanswered(_)) => return Err(failure),
             pods => Some(pods.map_err(|failure| failure.to_string())),
@@ -167,6 +174,7 @@ async fn pass(
         plan = (shell.policy)(snapshot);
     }
     if plan.actions.is_empty() && plan.status.is_none() {
+        report.settled_metadata = Some(plan.settled_metadata);
         return Ok(plan.wake);
     }
     let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
@@ -228,6 +236,7 @@ async fn carry_out(
         tracing::info!(namespace = about.namespace, rollout = about.name, "{}", action.describe());
         told.extend_from_slice(action.told());
     }
+    report.settled_metadata = Some(plan.settled_metadata.clone());
     if !writer.evictions.is_empty() {
         let again = with_refusals(shell, snapshot, &writer.evictions);
         plan = Plan { actions: plan.actions, ..again };

@@ -12,7 +12,7 @@ use kube::core::request::Request;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_planner::names::{HASH_LABEL, MANAGED_BY, TEMPLATE_DIGEST};
-use sluice_planner::{Action, RolloutRecord};
+use sluice_planner::{Action, MetadataChange, RolloutRecord};
 use tokio::time::Instant;
 
 use crate::failure::Failure;
@@ -115,6 +115,7 @@ impl<'a> Writer<'a> {
                 scale,
                 min_ready_seconds,
                 annotations,
+                pod_metadata,
                 ..
             } => {
                 let mut spec = Map::new();
@@ -123,6 +124,9 @@ impl<'a> Writer<'a> {
                 }
                 if let Some(seconds) = min_ready_seconds {
                     spec.insert("minReadySeconds".to_owned(), Value::from(*seconds));
+                }
+                if !pod_metadata.is_empty() {
+                    spec.insert("template".to_owned(), json!({"metadata": pod_metadata}));
                 }
                 let mut body = json!({"metadata": {"resourceVersion": resource_version}});
                 if !annotations.is_empty() {
@@ -147,6 +151,7 @@ impl<'a> Writer<'a> {
                 let body = release_patch(resource_version, *selects_hash);
                 self.patch(ResourceKind::Service, service, resource_version, &body).await
             }
+            Action::PatchPod { name, uid, metadata } => self.patch_pod(name, uid, metadata).await,
             Action::EvictPod { name, uid } => self.evict(name, uid).await,
             Action::DeleteReplicaSet { name, uid, resource_version } => {
                 self.delete(ResourceKind::ReplicaSet, name, uid, resource_version).await
@@ -275,6 +280,24 @@ impl<'a> Writer<'a> {
         let kind = ResourceKind::ReplicaSet;
         let request = self.resource(kind).patch(name, &params(), &Patch::Merge(&body));
         self.send("Patch", kind, request).await
+    }
+
+    /// Whatever else becomes of a pod meanwhile, these keys are ours: its uid is enough.
+    async fn patch_pod(
+        &self,
+        name: &str,
+        uid: &str,
+        change: &MetadataChange,
+    ) -> Result<(), Failure> {
+        let mut body = json!({"metadata": change});
+        body["metadata"]["uid"] = Value::from(uid);
+        let pods = Request::new(format!("/api/v1/namespaces/{}/pods", self.rollout.namespace));
+        let request =
+            pods.patch(name, &params(), &Patch::Merge(&body)).map_err(kube::Error::BuildRequest)?;
+        match within(self.fence, self.client.request::<Answer>(request)).await {
+            Err(failure) if failure.is_not_found() => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 
     /// A pod that may not go now is no failure of the pass.

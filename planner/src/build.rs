@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use sluice_crd::identity::inject_anti_affinity;
 
+use crate::ephemeral;
 use crate::names::{DESIRED_REPLICAS, HASH_LABEL, NOT_INHERITED, REVISION, TEMPLATE_DIGEST};
 use crate::quantity::Pods;
 use crate::release::{Release, Strategy};
@@ -55,6 +56,7 @@ pub(crate) fn replica_set(blueprint: &Blueprint<'_>) -> Value {
     annotations.insert(REVISION.to_owned(), release.revision.to_string());
     annotations.insert(DESIRED_REPLICAS.to_owned(), release.replicas.to_string());
     annotations.insert(TEMPLATE_DIGEST.to_owned(), release.digest.to_string());
+    ephemeral::dress(release, hash, &mut template, &mut annotations);
 
     let mut spec = json!({
         "replicas": pods.to_i32(),

@@ -1,5 +1,7 @@
 //! One decision about a release, from top to bottom: the questions that a release engineer asks.
 
+use std::collections::BTreeMap;
+
 use sluice_crd::identity::TemplateDigest;
 use sluice_crd::rollout::RolloutStatus;
 
@@ -15,7 +17,7 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, blue_green, fail_fast, history, news, refuse, restart, scale};
+use crate::{analysis, blue_green, ephemeral, fail_fast, history, news, refuse, restart, scale};
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -119,14 +121,27 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
 
     // What moves?
     let (mut moves, switches) = actions(&release, &decision, &status);
+    let dressing = ephemeral::look(&release);
+    moves.actions.extend(dressing.actions);
     restart.act(&mut moves.actions);
     let mut reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
     restart.tell(&status, &mut reasons);
+    let planned = moves.actions.len();
     let plan = finish(&release, &decision, status, moves, reasons);
     let (endpoints, again) = blue_green::needs(&release, decision.entry.gate);
-    let needs = trouble.needs.into_iter().chain(endpoints).chain(restart.needs).collect();
+    let needs =
+        trouble.needs.into_iter().chain(endpoints).chain(restart.needs).chain(dressing.needs);
     let wake = plan.wake.sooner(trouble.wake).sooner(again).sooner(restart.wake);
-    Plan { needs, wake, ..plan }
+    Plan {
+        needs: needs.collect(),
+        wake: wake.sooner(dressing.wake),
+        settled_metadata: if plan.actions.len() < planned {
+            BTreeMap::new()
+        } else {
+            dressing.settled
+        },
+        ..plan
+    }
 }
 
 /// Why the new version becomes the stable one now, if it does (I16).
@@ -245,6 +260,7 @@ fn finish(
         transitions: if urgency.is_some() { transitions } else { Vec::new() },
         status: urgency.map(|urgency| StatusWrite { status, urgency }),
         needs: Needs::new(),
+        settled_metadata: BTreeMap::new(),
         wake,
         reasons,
     }

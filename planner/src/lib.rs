@@ -10,6 +10,7 @@ mod blue_green;
 mod build;
 pub mod conditions;
 mod decide;
+mod ephemeral;
 mod fail_fast;
 mod history;
 mod movement;
@@ -35,7 +36,7 @@ mod transition;
 
 pub use annotations::Annotations;
 pub use build::owner_reference;
-pub use plan::{Action, Plan, StatusWrite, Urgency, Wake};
+pub use plan::{Action, MetadataChange, Plan, StatusWrite, Urgency, Wake};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
 use release::Strategy;

@@ -201,6 +201,9 @@ pub struct Facts {
     pub pods: Option<Result<Vec<PodRecord>, String>>,
     /// Evictions that were refused the last time that they were tried, by pod.
     pub refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// [`Plan::settled_metadata`](crate::Plan::settled_metadata) of the last plan that was carried
+    /// out.
+    pub settled_metadata: BTreeMap<String, String>,
 }
 
 /// A pod as the planner needs it: one that has not ended.
@@ -218,6 +221,10 @@ pub struct PodRecord {
     pub deleting: bool,
     /// Since when it is ready, if it is.
     pub ready_since: Option<Time>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// An eviction that the API server refused.

@@ -314,7 +314,7 @@ fn snapshot(world: &World) -> Snapshot {
             .collect(),
         facts: sluice_planner::Facts {
             templates: Some(templates.chain([own]).collect()),
-            pods_in_trouble: None,
+            ..sluice_planner::Facts::default()
         },
         failure: None,
         settings: Settings::default(),

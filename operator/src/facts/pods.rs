@@ -1,5 +1,7 @@
 //! The pods of a Rollout, for what is done to single ones.
 
+use std::collections::BTreeMap;
+
 use kube::Client;
 use kube::core::params::ListParams;
 use kube::core::request::Request;
@@ -32,6 +34,10 @@ struct Meta {
     deletion_timestamp: Option<Time>,
     #[serde(default)]
     owner_references: Vec<Owner>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,8 +82,8 @@ pub(crate) async fn pods(
 }
 
 fn record(pod: Pod) -> Option<PodRecord> {
-    let Meta { name, uid, creation_timestamp, deletion_timestamp, owner_references } = pod.metadata;
-    let owner = owner_references.into_iter().find(|owner| owner.controller)?.uid;
+    let Meta { name, uid, creation_timestamp, deletion_timestamp, .. } = pod.metadata;
+    let owner = pod.metadata.owner_references.into_iter().find(|owner| owner.controller)?.uid;
     let ready = |condition: &Condition| condition.r#type == "Ready" && condition.status == "True";
     let ready = pod.status.conditions.into_iter().find(ready);
     Some(PodRecord {
@@ -87,5 +93,7 @@ fn record(pod: Pod) -> Option<PodRecord> {
         created: creation_timestamp,
         deleting: deletion_timestamp.is_some(),
         ready_since: ready.and_then(|ready| ready.last_transition_time),
+        labels: pod.metadata.labels,
+        annotations: pod.metadata.annotations,
     })
 }

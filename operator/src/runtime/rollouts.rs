@@ -47,6 +47,7 @@ impl Loop {
             templates: self.world.templates_of(&record),
             facts: Facts {
                 refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
+                settled_metadata: self.settled.get(key).cloned().unwrap_or_default(),
                 ..Facts::default()
             },
             failure: None,
@@ -92,6 +93,11 @@ impl Loop {
         if report.fetched_pods {
             self.pods_at.insert(key.clone(), now);
         }
+        match report.settled_metadata {
+            Some(settled) if settled.is_empty() => drop(self.settled.remove(&key)),
+            Some(settled) => drop(self.settled.insert(key.clone(), settled)),
+            None => {}
+        }
         if report.refused_evictions.is_empty() {
             self.refused.remove(&key);
         } else {
@@ -127,6 +133,7 @@ impl Loop {
         self.facts_at.remove(key);
         self.pods_at.remove(key);
         self.refused.remove(key);
+        self.settled.remove(key);
         self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
         let services = self.world.services_of(&key.namespace, &key.name, &[]);
