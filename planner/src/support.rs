@@ -17,7 +17,6 @@ fn in_canary(canary: &CanaryStrategy) -> Option<String> {
         ("dynamicStableScale", canary.dynamic_stable_scale),
         ("pingPong", canary.ping_pong.is_some()),
         ("minPodsPerReplicaSet", canary.min_pods_per_replica_set.is_some()),
-        ("replicaProgressThreshold", canary.replica_progress_threshold.is_some()),
     ];
     if let Some((field, _)) = lacking.iter().find(|(_, used)| *used) {
         return Some((*field).to_owned());
