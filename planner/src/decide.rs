@@ -60,10 +60,8 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
         return refuse::unfit(&release, prospects.problems);
     }
     let verdicts = analysis::verdicts(&release, &entry);
-    if entry.stage == Stage::Stepping && verdicts.abort.is_none() {
-        if verdicts.inconclusive {
-            entry.cursor.pause_as_inconclusive(&release);
-        }
+    if entry.stage == Stage::Stepping && verdicts.abort.is_none() && verdicts.inconclusive {
+        entry.cursor.pause_as_inconclusive(&release);
     }
     let is_free = !release.spec().paused
         && !unfit

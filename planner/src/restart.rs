@@ -64,7 +64,7 @@ impl Restart {
         if self.belied {
             actions.retain(|action| !takes_away(action));
         }
-        if !actions.iter().any(|action| moves(action)) {
+        if !actions.iter().any(moves) {
             actions.extend(self.evictions.iter().cloned());
         }
     }
@@ -160,7 +160,7 @@ impl Counts {
 
 fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
     let seconds = i64::from(release.spec().min_ready_seconds.max(0));
-    let is_available = |pod: &&PodRecord| {
+    let is_available = |pod: &PodRecord| {
         pod.ready_since.is_some_and(|since| since.plus_seconds(seconds) <= release.now)
     };
     let routed_at =
@@ -174,18 +174,18 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
     };
     let living: Vec<&PodRecord> = sets.iter().flat_map(|rs| of(rs)).collect();
     let belied = sets.iter().any(|rs| {
-        let available = of(rs).into_iter().filter(|pod| is_available(&pod)).count();
+        let available = of(rs).into_iter().filter(|pod| is_available(pod)).count();
         rs.available > count(available)
     });
     let counts = Counts {
         // One that has yet to come in the place of another is missing.
         total: sets.iter().map(|rs| rs.desired.max(count(of(rs).len()))).sum(),
-        available: count(living.iter().copied().filter(|pod| is_available(&pod)).count()),
+        available: count(living.iter().copied().filter(|pod| is_available(pod)).count()),
     };
     let routed_at = living.iter().filter_map(|pod| routed_at(pod));
     let (routed, about_to): (Vec<Time>, Vec<Time>) = routed_at.partition(|at| *at <= release.now);
-    let is_old = |pod: &&PodRecord| pod.created.is_some_and(|created| created < at);
-    let old: Vec<&PodRecord> = living.into_iter().filter(|pod| is_old(&pod)).collect();
+    let is_old = |pod: &PodRecord| pod.created.is_some_and(|created| created < at);
+    let old: Vec<&PodRecord> = living.into_iter().filter(|pod| is_old(pod)).collect();
     if old.is_empty() {
         // Written once the ReplicaSets know of it as well: what comes next relies on what they say.
         let state = if belied { State::UnderWay } else { State::Done };
@@ -212,7 +212,7 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
             }
         }
         // One that does not serve is missed by nobody.
-        let serves = is_available(&pod);
+        let serves = is_available(pod);
         if most == Pods::ZERO || (serves && spare == Pods::ZERO) {
             continue;
         }

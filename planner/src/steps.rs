@@ -224,7 +224,7 @@ pub(crate) fn enough(release: &Release<'_>, whole: Pods) -> Pods {
         ProgressType::Pods => Pods(value),
         ProgressType::Percent => Pods(whole.0.saturating_mul(value).saturating_add(99) / 100),
         // Validation has passed; what is not known is not less than all.
-        _ => whole,
+        ProgressType::Other(_) => whole,
     };
     needed.min(whole)
 }

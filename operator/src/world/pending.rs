@@ -187,8 +187,9 @@ impl Pending {
 
     /// The key's object is gone: nothing of it is waited for any longer.
     pub fn forget(&mut self, key: &Key) {
-        let waiting = self.by_key.get(key).map(|waiting| waiting.keys().cloned().collect());
-        for id in waiting.unwrap_or_else(Vec::new) {
+        let waiting: Option<Vec<ObjectId>> =
+            self.by_key.get(key).map(|waiting| waiting.keys().cloned().collect());
+        for id in waiting.unwrap_or_default() {
             self.let_go(key, &id);
         }
     }
