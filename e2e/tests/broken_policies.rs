@@ -104,6 +104,7 @@ fn i3_emptying_what_a_service_selects_is_caught() {
                     scale: Some((rs.desired, Pods::ZERO)),
                     min_ready_seconds: None,
                     annotations: Default::default(),
+                    pod_metadata: Default::default(),
                     told: Vec::new(),
                 }];
             }
@@ -171,6 +172,7 @@ fn i7_raising_an_aborted_version_is_caught() {
                     scale: Some((rs.desired, Pods::ONE)),
                     min_ready_seconds: None,
                     annotations: Default::default(),
+                    pod_metadata: Default::default(),
                     told: Vec::new(),
                 });
             }
@@ -199,6 +201,7 @@ fn i8_going_back_and_forth_is_caught() {
                 scale: Some((rs.desired, to)),
                 min_ready_seconds: None,
                 annotations: Default::default(),
+                pod_metadata: Default::default(),
                 told: Vec::new(),
             }];
         }

@@ -1,5 +1,7 @@
 //! What a plan asks for beyond the records: fetched, used once, not kept.
 
+mod pods;
+
 use std::collections::BTreeMap;
 
 use kube::Client;
@@ -10,6 +12,7 @@ use serde_json::Value;
 use sluice_planner::names::HASH_LABEL;
 use sluice_planner::{Endpoints, PodTrouble, RolloutRecord, Snapshot, label_selector};
 
+pub(crate) use self::pods::pods;
 use crate::failure::Failure;
 use crate::world::ResourceKind;
 use crate::writer::{answered, path};

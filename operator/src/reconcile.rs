@@ -1,5 +1,6 @@
 //! One pass over one Rollout: plan, check the lease, apply, write the status.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
 use sluice_planner::{
-    self as planner, Action, FailureKind, Need, Plan, Snapshot, StatusWrite, Transition, Urgency,
-    Wake,
+    self as planner, Action, FailureKind, Need, Plan, RefusedEviction, Snapshot, StatusWrite,
+    Transition, Urgency, Wake,
 };
 use tokio::time::Instant;
 
@@ -53,6 +54,10 @@ pub(crate) struct Report {
     pub(crate) fetched_facts: bool,
     /// The new version's pods were looked at.
     pub(crate) fetched_pods: bool,
+    /// Evictions that are refused, where pods were looked at for that.
+    pub(crate) refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// The plan's, where it was carried out.
+    pub(crate) settled_metadata: Option<BTreeMap<String, String>>,
 }
 
 /// What became of a status that carries counts alone.
@@ -97,12 +102,20 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         counts: CountsFate::None,
         fetched_facts: false,
         fetched_pods: false,
+        refused_evictions: BTreeMap::new(),
+        settled_metadata: None,
     };
     report.outcome = match pass(&shell, &mut snapshot, limits, &mut report).await {
         Ok(wake) => Outcome::Done(wake),
         Err(Failure::Conflict(_) | Failure::NameTaken(_)) => Outcome::LookAgain,
         Err(failure) => Outcome::Failed(failure),
     };
+    // Remembered as long as the pods matter.
+    if let Some(Ok(pods)) = &snapshot.facts.pods {
+        let mut refused = snapshot.facts.refused_evictions;
+        refused.retain(|name, _| pods.iter().any(|pod| pod.name == *name));
+        report.refused_evictions = refused;
+    }
     report
 }
 
@@ -145,7 +158,21 @@ async fn pass(
             facts::preview_endpoints(&shell.client, &snapshot.rollout).await?;
         plan = (shell.policy)(snapshot);
     }
+    // Not limited: what is evicted is decided by how the pods stand at this instant.
+    if plan.needs.contains(&Need::Pods) {
+        let pods = facts::pods(&shell.client, &snapshot.rollout).await;
+        if let Err(failure) = &pods {
+            let (namespace, name) = (&snapshot.rollout.namespace, &snapshot.rollout.name);
+            tracing::warn!(namespace, name, "cannot look at the pods: {failure}");
+        }
+        snapshot.facts.pods = match pods {
+            Err(failure @ Failure::Unanswered(_)) => return Err(failure),
+            pods => Some(pods.map_err(|failure| failure.to_string())),
+        };
+        plan = (shell.policy)(snapshot);
+    }
     if plan.actions.is_empty() && plan.status.is_none() {
+        report.settled_metadata = Some(plan.settled_metadata);
         return Ok(plan.wake);
     }
     let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
@@ -187,7 +214,7 @@ async fn not_known(
 async fn carry_out(
     shell: &Shell,
     snapshot: &mut Snapshot,
-    plan: Plan,
+    mut plan: Plan,
     limits: Limits,
     writer: &mut Writer<'_>,
     report: &mut Report,
@@ -207,6 +234,11 @@ async fn carry_out(
         tracing::info!(namespace = about.namespace, rollout = about.name, "{}", action.describe());
         told.extend_from_slice(action.told());
     }
+    report.settled_metadata = Some(plan.settled_metadata.clone());
+    if !writer.evictions.is_empty() {
+        let again = with_refusals(shell, snapshot, &writer.evictions);
+        plan = Plan { actions: plan.actions, ..again };
+    }
     if let Some(write) = &plan.status {
         if write.urgency == Urgency::Counts && !limits.counts {
             report.counts = CountsFate::HeldBack;
@@ -223,6 +255,25 @@ async fn carry_out(
     }
     tell(&told);
     Ok(plan.wake)
+}
+
+/// What is to be said once it is known which pods may not go.
+fn with_refusals(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    evictions: &BTreeMap<String, Option<String>>,
+) -> Plan {
+    let refused = &mut snapshot.facts.refused_evictions;
+    for (pod, said) in evictions {
+        match said {
+            Some(said) => {
+                let refusal = RefusedEviction { at: snapshot.now, message: said.clone() };
+                refused.insert(pod.clone(), refusal);
+            }
+            None => drop(refused.remove(pod)),
+        }
+    }
+    (shell.policy)(snapshot)
 }
 
 /// An action was refused: the status says so, and what the refusal leaves possible is done

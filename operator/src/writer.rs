@@ -6,12 +6,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use kube::Client;
+use kube::core::Status;
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::request::Request;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_planner::names::{HASH_LABEL, MANAGED_BY, TEMPLATE_DIGEST};
-use sluice_planner::{Action, RolloutRecord};
+use sluice_planner::{Action, MetadataChange, RolloutRecord};
 use tokio::time::Instant;
 
 use crate::failure::Failure;
@@ -59,6 +60,8 @@ pub struct Writer<'a> {
     fence: Instant,
     /// What has been written.
     pub wrote: Vec<Wrote>,
+    /// What the API server said of evictions, by pod; nothing where it let the pod go.
+    pub evictions: BTreeMap<String, Option<String>>,
 }
 
 impl<'a> Writer<'a> {
@@ -70,7 +73,15 @@ impl<'a> Writer<'a> {
         fence: Instant,
     ) -> Self {
         let version = rollout.resource_version.clone();
-        Self { client, metrics, rollout, version, fence, wrote: Vec::new() }
+        Self {
+            client,
+            metrics,
+            rollout,
+            version,
+            fence,
+            wrote: Vec::new(),
+            evictions: BTreeMap::new(),
+        }
     }
 
     /// Sends one action.
@@ -117,6 +128,7 @@ impl<'a> Writer<'a> {
                 scale,
                 min_ready_seconds,
                 annotations,
+                pod_metadata,
                 ..
             } => {
                 let mut spec = Map::new();
@@ -125,6 +137,9 @@ impl<'a> Writer<'a> {
                 }
                 if let Some(seconds) = min_ready_seconds {
                     spec.insert("minReadySeconds".to_owned(), Value::from(*seconds));
+                }
+                if !pod_metadata.is_empty() {
+                    spec.insert("template".to_owned(), json!({"metadata": pod_metadata}));
                 }
                 let mut body = json!({"metadata": {"resourceVersion": resource_version}});
                 if !annotations.is_empty() {
@@ -149,6 +164,8 @@ impl<'a> Writer<'a> {
                 let body = release_patch(resource_version, *selects_hash);
                 self.patch(ResourceKind::Service, service, resource_version, &body).await
             }
+            Action::PatchPod { name, uid, metadata } => self.patch_pod(name, uid, metadata).await,
+            Action::EvictPod { name, uid } => self.evict(name, uid).await,
             Action::DeleteReplicaSet { name, uid, resource_version } => {
                 self.delete(ResourceKind::ReplicaSet, name, uid, resource_version).await
             }
@@ -215,9 +232,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn post(&self, kind: ResourceKind, manifest: &Value) -> Result<AnswerMeta, Failure> {
-        let params =
-            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let created = self.resource(kind).create(&params, manifest.to_string().into_bytes());
+        let created = self.resource(kind).create(&post_params(), manifest.to_string().into_bytes());
         self.send("Create", kind, created).await
     }
 
@@ -278,6 +293,53 @@ impl<'a> Writer<'a> {
         let kind = ResourceKind::ReplicaSet;
         let request = self.resource(kind).patch(name, &params(), &Patch::Merge(&body));
         self.send("Patch", kind, request).await
+    }
+
+    /// Whatever else becomes of a pod meanwhile, these keys are ours: its uid is enough.
+    async fn patch_pod(
+        &self,
+        name: &str,
+        uid: &str,
+        change: &MetadataChange,
+    ) -> Result<(), Failure> {
+        let mut body = json!({"metadata": change});
+        body["metadata"]["uid"] = Value::from(uid);
+        let pods = Request::new(format!("/api/v1/namespaces/{}/pods", self.rollout.namespace));
+        let request =
+            pods.patch(name, &params(), &Patch::Merge(&body)).map_err(kube::Error::BuildRequest)?;
+        match within(self.fence, self.client.request::<Answer>(request)).await {
+            Err(failure) if failure.is_not_found() => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// A pod that may not go now is no failure of the pass.
+    async fn evict(&mut self, name: &str, uid: &str) -> Result<(), Failure> {
+        let namespace = &self.rollout.namespace;
+        let body = json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        });
+        let pods = Request::new(format!("/api/v1/namespaces/{namespace}/pods"));
+        let request = pods
+            .create_subresource("eviction", name, &post_params(), body.to_string().into_bytes())
+            .map_err(kube::Error::BuildRequest)?;
+        let sent = async {
+            match self.client.request::<Value>(request).await {
+                Ok(_) => Ok(None),
+                Err(kube::Error::Api(status)) => match status.code {
+                    // It has gone, or another has its name.
+                    404 | 409 => Ok(None),
+                    _ => Ok(Some(said(&status))),
+                },
+                Err(error) => Err(error),
+            }
+        };
+        let said = within(self.fence, sent).await?;
+        self.evictions.insert(name.to_owned(), said);
+        Ok(())
     }
 
     async fn delete(
@@ -421,6 +483,22 @@ pub fn release_patch(resource_version: &str, selects_hash: bool) -> Value {
         body["spec"] = json!({"selector": {HASH_LABEL: null}});
     }
     body
+}
+
+/// What a refusal says, with its causes: which PodDisruptionBudget, and how many pods it needs.
+fn said(status: &Status) -> String {
+    let details = status.details.iter();
+    let causes = details.flat_map(|details| &details.causes).map(|cause| cause.message.as_str());
+    let all: Vec<&str> = [status.message.trim_end_matches('.')]
+        .into_iter()
+        .chain(causes)
+        .filter(|said| !said.is_empty())
+        .collect();
+    all.join(": ")
+}
+
+fn post_params() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
 
 pub(crate) fn params() -> PatchParams {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use sluice_crd::identity::inject_anti_affinity;
 
+use crate::ephemeral;
 use crate::names::{DESIRED_REPLICAS, HASH_LABEL, NOT_INHERITED, REVISION, TEMPLATE_DIGEST};
 use crate::quantity::Pods;
-use crate::release::Release;
+use crate::release::{Release, Strategy};
 use crate::snapshot::RolloutRecord;
 
 /// The annotations that a ReplicaSet of this Rollout inherits.
@@ -36,6 +38,7 @@ pub(crate) fn replica_set(blueprint: &Blueprint<'_>) -> Value {
     let mut template =
         rollout.spec.template.as_ref().map_or_else(|| json!({}), |template| template.to_value());
     set_label(&mut template, hash);
+    inject(release, &mut template, hash);
     let labels = template.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
 
     let mut selector = serde_json::to_value(&rollout.spec.selector).unwrap_or(Value::Null);
@@ -53,6 +56,7 @@ pub(crate) fn replica_set(blueprint: &Blueprint<'_>) -> Value {
     annotations.insert(REVISION.to_owned(), release.revision.to_string());
     annotations.insert(DESIRED_REPLICAS.to_owned(), release.replicas.to_string());
     annotations.insert(TEMPLATE_DIGEST.to_owned(), release.digest.to_string());
+    ephemeral::dress(release, hash, &mut template, &mut annotations);
 
     let mut spec = json!({
         "replicas": pods.to_i32(),
@@ -74,6 +78,19 @@ pub(crate) fn replica_set(blueprint: &Blueprint<'_>) -> Value {
         },
         "spec": spec,
     })
+}
+
+/// A version that comes beside a stable one keeps away from its nodes, if its Rollout wants that. What
+/// exists is not changed when that version is stable itself.
+fn inject(release: &Release<'_>, template: &mut Value, hash: &str) {
+    let anti_affinity = match release.strategy {
+        Strategy::Canary(canary) => &canary.anti_affinity,
+        Strategy::BlueGreen(blue_green) => &blue_green.anti_affinity,
+    };
+    let stable = release.stable.as_ref().filter(|stable| stable.hash != hash);
+    if let (Some(how), Some(stable)) = (anti_affinity, stable) {
+        inject_anti_affinity(template, how, &stable.hash);
+    }
 }
 
 /// What makes an object one of this Rollout's.

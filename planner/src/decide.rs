@@ -1,5 +1,7 @@
 //! One decision about a release, from top to bottom: the questions that a release engineer asks.
 
+use std::collections::BTreeMap;
+
 use sluice_crd::identity::TemplateDigest;
 use sluice_crd::rollout::RolloutStatus;
 
@@ -15,7 +17,10 @@ use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
 use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
-use crate::{analysis, blue_green, fail_fast, history, news, refuse, retreat, scale, workload};
+use crate::{
+    analysis, blue_green, ephemeral, fail_fast, history, news, refuse, restart, retreat, scale,
+    workload,
+};
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let Some(template) = &s.rollout.spec.template else { return Plan::rest() };
@@ -74,6 +79,7 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
             entry.gate = Some(blue_green::advance(&release, &mut entry, is_free));
         }
     }
+    let restart = restart::look(&release, entry.new_template);
     let runs = analysis::runs(&release, &entry, &prospects);
     let promoted = if unfit && entry.stage == Stage::Stepping || verdicts.abort.is_some() {
         None
@@ -86,6 +92,7 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
         promoted,
         abort_cause: None,
         runs: &runs,
+        restart: &restart,
         unfit: &prospects.problems,
     };
     let mut status = status::compose(&release, &decision);
@@ -114,12 +121,28 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     }
 
     // What moves?
-    let (moves, switches) = actions(&release, &decision, &status);
-    let reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
+    let (mut moves, switches) = actions(&release, &decision, &status);
+    let dressing = ephemeral::look(&release);
+    moves.actions.extend(dressing.actions);
+    restart.act(&mut moves.actions);
+    let mut reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
+    restart.tell(&status, &mut reasons);
+    let planned = moves.actions.len();
     let plan = finish(&release, &decision, status, moves, reasons);
     let (endpoints, again) = blue_green::needs(&release, decision.entry.gate);
-    let needs = trouble.needs.into_iter().chain(endpoints).collect();
-    Plan { needs, wake: plan.wake.sooner(trouble.wake).sooner(again), ..plan }
+    let needs =
+        trouble.needs.into_iter().chain(endpoints).chain(restart.needs).chain(dressing.needs);
+    let wake = plan.wake.sooner(trouble.wake).sooner(again).sooner(restart.wake);
+    Plan {
+        needs: needs.collect(),
+        wake: wake.sooner(dressing.wake),
+        settled_metadata: if plan.actions.len() < planned {
+            BTreeMap::new()
+        } else {
+            dressing.settled
+        },
+        ..plan
+    }
 }
 
 /// Why the new version becomes the stable one now, if it does (I16).
@@ -246,6 +269,7 @@ fn finish(
         transitions: if urgency.is_some() { transitions } else { Vec::new() },
         status: urgency.map(|urgency| StatusWrite { status, urgency }),
         needs: Needs::new(),
+        settled_metadata: BTreeMap::new(),
         wake,
         reasons,
     }

@@ -10,6 +10,7 @@ mod blue_green;
 mod build;
 pub mod conditions;
 mod decide;
+mod ephemeral;
 mod fail_fast;
 mod history;
 mod movement;
@@ -22,6 +23,7 @@ mod reason;
 mod references;
 mod refuse;
 mod release;
+mod restart;
 mod retreat;
 mod scale;
 mod services;
@@ -36,15 +38,15 @@ mod workload;
 
 pub use annotations::Annotations;
 pub use build::owner_reference;
-pub use plan::{Action, Plan, StatusWrite, Urgency, Wake};
+pub use plan::{Action, MetadataChange, Plan, StatusWrite, Urgency, Wake};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
 use release::Strategy;
 pub use services::release_all;
 pub use snapshot::{
-    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodTrouble, ReplicaSetRecord,
-    RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord, Templates,
-    Workload, WorkloadRecord,
+    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodRecord, PodTrouble, RefusedEviction,
+    ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord,
+    Templates, Workload, WorkloadRecord,
 };
 pub use split::{Split, split};
 pub use status::label_selector;
@@ -66,7 +68,7 @@ pub fn plan(s: &Snapshot) -> Plan {
         let problems = problems.iter().map(ToString::to_string).collect();
         return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
-    if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
+    if let Some(path) = support::first_unsupported(&rollout.spec) {
         return retreat::with_retreat(s, refuse::held(s, path));
     }
     let Some(strategy) = Strategy::of(&rollout.spec.strategy) else { return Plan::rest() };

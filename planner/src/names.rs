@@ -18,7 +18,7 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 
 /// Annotations of a Rollout that its ReplicaSets do not inherit.
-pub const NOT_INHERITED: [&str; 10] = [
+pub const NOT_INHERITED: [&str; 12] = [
     LAST_APPLIED,
     REVISION,
     REVISION_HISTORY,
@@ -28,6 +28,8 @@ pub const NOT_INHERITED: [&str; 10] = [
     NOT_PROMOTED,
     WORKLOAD_GENERATION,
     GIVE_BACK,
+    EPHEMERAL_METADATA,
+    EPHEMERAL_KEYS,
     "notified.notifications.argoproj.io",
 ];
 
@@ -51,3 +53,9 @@ pub const STEP_INDEX: &str = "step-index";
 /// Annotation of a Rollout (ours): `true` aborts an update as soon as its pods crash-loop or cannot
 /// pull their image, `false` does not where the controller's flag would.
 pub const FAIL_FAST: &str = "sluice.dev/fail-fast";
+/// Annotation of a ReplicaSet: the labels and annotations that its template has because of its role
+/// (JSON).
+pub const EPHEMERAL_METADATA: &str = "rollout.argoproj.io/ephemeral-metadata";
+/// Annotation of a ReplicaSet (ours): the keys of those that it had before, and that its pods may
+/// still have (JSON).
+pub const EPHEMERAL_KEYS: &str = "sluice.dev/ephemeral-keys";

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
-use sluice_crd::identity::{Extras, TemplateDigest, same_template};
+use sluice_crd::identity::{Extras, TemplateDigest, same_template, without_metadata};
 use sluice_crd::raw::Raw;
 
 use crate::conditions::{self, kinds, reasons};
+use crate::ephemeral;
 use crate::release::{New, Release};
 use crate::snapshot::{FailureKind, ReplicaSetRecord, Snapshot};
 use crate::workload;
@@ -53,9 +54,12 @@ pub(crate) fn find(
                 Some(other) if other.same_scheme(digest) => Extras::Strict,
                 _ => Extras::UnknownMayBeDefaults,
             };
-            templates
-                .get(&rs.name)
-                .is_some_and(|actual| same_template(&wanted, actual, extras).is_ok())
+            let put_on = ephemeral::put_on(rs);
+            templates.get(&rs.name).is_some_and(|actual| {
+                let (mut wanted, mut actual) = (wanted.clone(), actual.clone());
+                without_metadata(&mut wanted, &mut actual, &put_on);
+                same_template(&wanted, &actual, extras).is_ok()
+            })
         });
         if let Some(same) = same {
             return Newest::Found(Arc::clone(same));

@@ -23,6 +23,9 @@ pub struct Plan {
     pub transitions: Vec<Transition>,
     /// Facts without which this plan is provisional.
     pub needs: Needs,
+    /// ReplicaSets whose pods have the labels and annotations of their role once this plan is carried
+    /// out, each with what that is: to be handed back as a fact.
+    pub settled_metadata: BTreeMap<String, String>,
     /// When to look again if nothing changes before.
     pub wake: Wake,
     /// Why things stand as they stand, the most important first.
@@ -37,6 +40,7 @@ impl Plan {
             status: None,
             transitions: Vec::new(),
             needs: Needs::new(),
+            settled_metadata: BTreeMap::new(),
             wake: Wake::OnChange,
             reasons: Vec::new(),
         }
@@ -80,6 +84,24 @@ impl Wake {
             (Self::At(a), Self::OnChange) | (Self::OnChange, Self::At(a)) => Self::At(a),
             (Self::OnChange, Self::OnChange) => Self::OnChange,
         }
+    }
+}
+
+/// Labels and annotations that change; those without a value go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MetadataChange {
+    /// Labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, Option<String>>,
+    /// Annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, Option<String>>,
+}
+
+impl MetadataChange {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.annotations.is_empty()
     }
 }
 
@@ -141,6 +163,8 @@ pub enum Action {
         min_ready_seconds: Option<i32>,
         /// Annotations that change; those without a value go.
         annotations: BTreeMap<String, Option<String>>,
+        /// What changes of the labels and annotations of its template.
+        pod_metadata: MetadataChange,
         /// Told once it is done.
         told: Vec<Transition>,
     },
@@ -191,6 +215,23 @@ pub enum Action {
         /// The version that this was planned on.
         resource_version: String,
     },
+    /// Changes labels and annotations of a pod.
+    PatchPod {
+        /// Its name.
+        name: String,
+        /// Its uid: no other of the name is meant.
+        uid: String,
+        /// What changes.
+        metadata: MetadataChange,
+    },
+    /// Evicts a pod, as far as its PodDisruptionBudget lets it go. A refusal stops nothing: it comes
+    /// back as a fact.
+    EvictPod {
+        /// Its name.
+        name: String,
+        /// Its uid: no other of the name is meant.
+        uid: String,
+    },
     /// Deletes a ReplicaSet without pods, beyond the history limit.
     DeleteReplicaSet {
         /// Its name.
@@ -217,6 +258,8 @@ impl Action {
             | Self::CreateAnalysisRun { .. }
             | Self::TerminateRun { .. }
             | Self::DeleteRun { .. }
+            | Self::PatchPod { .. }
+            | Self::EvictPod { .. }
             | Self::DeleteReplicaSet { .. } => &[],
         }
     }
@@ -242,6 +285,8 @@ impl Action {
             Self::CreateAnalysisRun { name, .. } => format!("{CREATE_RUN}{name}"),
             Self::TerminateRun { name, .. } => format!("terminate AnalysisRun {name}"),
             Self::DeleteRun { name, .. } => format!("delete AnalysisRun {name}"),
+            Self::PatchPod { name, .. } => format!("label pod {name}"),
+            Self::EvictPod { name, .. } => format!("evict pod {name}"),
             Self::DeleteReplicaSet { name, .. } => format!("delete ReplicaSet {name}"),
         }
     }

@@ -83,6 +83,26 @@ pub enum Reason {
         /// The hash that it shall select.
         hash: String,
     },
+    /// Pods are about to be replaced (`spec.restartAt` is still to come).
+    RestartAhead {
+        /// When.
+        at: Time,
+    },
+    /// Pods are being replaced (`spec.restartAt`).
+    Restarting {
+        /// Pods that are older than this go.
+        at: Time,
+        /// Those that have yet to go.
+        old: Pods,
+        /// All.
+        total: Pods,
+        /// Pods available.
+        available: Pods,
+        /// Pods that have to be available for one to go.
+        needed: Pods,
+        /// What is in the way.
+        trouble: Option<String>,
+    },
     /// An analysis is under way.
     Measuring {
         /// At which step, in words.
@@ -236,6 +256,8 @@ impl Reason {
             Self::PodsKept { .. } => "PodsKept",
             Self::EndpointsMissing { .. } => "EndpointsNotReady",
             Self::Switching { .. } => "ServiceSwitches",
+            Self::RestartAhead { .. } => "RestartAhead",
+            Self::Restarting { .. } => "Restarting",
             Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
             Self::PausedFor { .. } => "Paused",
@@ -295,6 +317,19 @@ impl fmt::Display for Reason {
             ),
             Self::Switching { service, hash } => {
                 write!(f, "Service {service} is about to select {hash}")
+            }
+            Self::RestartAhead { at } => {
+                write!(f, "pods that are older are replaced from {at} on (spec.restartAt)")
+            }
+            Self::Restarting { at, old, total, available, needed, trouble } => {
+                write!(
+                    f,
+                    "{old} of {total} pods are older than {at} (spec.restartAt) and are evicted, \
+                     the next one when {needed} pods are available ({available} now)"
+                )?;
+                trouble.as_ref().map_or(Ok(()), |trouble| {
+                    write!(f, "; {}; it is tried again every 30 s", trouble.trim_end_matches('.'))
+                })
             }
             Self::Measuring { step, run, since: Some(since), phase } => {
                 let phase = if phase.is_empty() { "Pending" } else { phase };

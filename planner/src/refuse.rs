@@ -38,7 +38,7 @@ fn refused(s: &Snapshot, problems: Vec<String>, why: &str) -> Plan {
     let say =
         Say { kind: kinds::INVALID_SPEC, status: ConditionStatus::True, reason: why, message };
     conditions::set_current(&mut status, now, say);
-    let (phase, message) = phase_and_message(&s.rollout, &status);
+    let (phase, message) = phase_and_message(&s.rollout, &status, false);
     status.phase = Some(phase);
     status.message = message;
     finish(s, status, reason, told)
@@ -127,7 +127,7 @@ pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Fa
         conditions::set_current(&mut status, now, replica_failure);
         let progressing = failed(kinds::PROGRESSING, ConditionStatus::False);
         conditions::set_current(&mut status, now, progressing);
-        let (phase, message) = phase_and_message(&s.rollout, &status);
+        let (phase, message) = phase_and_message(&s.rollout, &status, false);
         status.phase = Some(phase);
         status.message = message;
     }

@@ -132,6 +132,7 @@ fn retreat(release: &Release<'_>, refused: Plan, cause: Option<String>) -> Plan 
         wake: refused.wake.sooner(moves.wake),
         reasons: why,
         needs: refused.needs,
+        settled_metadata: refused.settled_metadata,
     }
 }
 
@@ -181,6 +182,7 @@ fn of_the_retreat(action: Action) -> Option<Action> {
                 resource_version,
                 scale,
                 min_ready_seconds,
+                pod_metadata: Default::default(),
                 annotations,
                 told,
             })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sluice_crd::rollout::RolloutStatus;
 
 use crate::build::{self, Blueprint};
+use crate::ephemeral;
 use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
 use crate::plan::{Action, Wake};
@@ -308,7 +309,13 @@ pub(crate) fn patch(
     let mut annotations: BTreeMap<String, Option<String>> =
         marks.into_iter().filter(differs).collect();
     let scale = (rs.desired != pods).then_some((rs.desired, pods));
-    if scale.is_none() && annotations.is_empty() && min_ready_seconds.is_none() {
+    let (pod_metadata, notes) = ephemeral::change(release, rs).unwrap_or_default();
+    annotations.extend(notes.into_iter().filter(differs));
+    if scale.is_none()
+        && pod_metadata.is_empty()
+        && annotations.is_empty()
+        && min_ready_seconds.is_none()
+    {
         return None;
     }
     if scale.is_some() {
@@ -333,6 +340,7 @@ pub(crate) fn patch(
         scale,
         min_ready_seconds,
         annotations,
+        pod_metadata,
         told,
     })
 }

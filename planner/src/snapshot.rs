@@ -237,6 +237,43 @@ pub struct Facts {
     pub pods_in_trouble: Option<Vec<PodTrouble>>,
     /// The pods that the EndpointSlices of the preview Service have as ready.
     pub preview_endpoints: Option<Endpoints>,
+    /// The pods of the ReplicaSets; why they cannot be read.
+    pub pods: Option<Result<Vec<PodRecord>, String>>,
+    /// Evictions that were refused the last time that they were tried, by pod.
+    pub refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// [`Plan::settled_metadata`](crate::Plan::settled_metadata) of the last plan that was carried
+    /// out.
+    pub settled_metadata: BTreeMap<String, String>,
+}
+
+/// A pod as the planner needs it: one that has not ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodRecord {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// The uid of the ReplicaSet that controls it.
+    pub owner: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Time>,
+    /// Whether `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// Since when it is ready, if it is.
+    pub ready_since: Option<Time>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// An eviction that the API server refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedEviction {
+    /// When it was tried.
+    pub at: DateTime<Utc>,
+    /// What the API server said.
+    pub message: String,
 }
 
 /// What EndpointSlices say of a Service.
@@ -272,6 +309,8 @@ pub enum Need {
     PodsInTrouble,
     /// [`Facts::preview_endpoints`]: without them clients are not switched.
     PreviewEndpoints,
+    /// [`Facts::pods`]: without them no pod is touched.
+    Pods,
 }
 
 /// The things that a plan asks for.

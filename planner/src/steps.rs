@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, RolloutPause};
+use sluice_crd::rollout::{CanaryStep, PauseCondition, PauseReason, ProgressType, RolloutPause};
 use sluice_crd::time::Time;
 
 use crate::analysis;
@@ -203,11 +203,30 @@ pub(crate) fn reached(release: &Release<'_>, weight: Weight) -> bool {
     };
     let kept = stable.map_or(Pods::ZERO, |rs| kept_by_stable(release, rs, split.stable));
     // The pod that it keeps for that has taken the room of another.
-    release.new.available() >= split.canary.min(release.bounds.most - kept)
+    let whole = split.canary.min(release.bounds.most - kept);
+    // In the place of those that are not waited for, pods of the stable version may have to stay.
+    let missing = (whole - release.new.available()).or_none();
+    missing <= whole - enough(release, whole)
         && new.is_none_or(|rs| gone(rs, split.canary))
         && stable.map_or(Pods::ZERO, |rs| rs.desired) >= split.stable
-        && stable.is_none_or(|rs| rs.desired.max(rs.replicas) <= split.stable.max(kept))
+        && stable.is_none_or(|rs| rs.desired.max(rs.replicas) <= split.stable.max(kept) + missing)
         && release.older.iter().all(|rs| gone(rs, Pods::ZERO) && rs.available == Pods::ZERO)
+}
+
+/// How many of the pods that a step asks for have to be available (`replicaProgressThreshold`).
+pub(crate) fn enough(release: &Release<'_>, whole: Pods) -> Pods {
+    let canary = release.strategy.canary();
+    let Some(threshold) = canary.and_then(|c| c.replica_progress_threshold.as_ref()) else {
+        return whole;
+    };
+    let value = i64::from(threshold.value.max(0));
+    let needed = match threshold.r#type {
+        ProgressType::Pods => Pods(value),
+        ProgressType::Percent => Pods(whole.0.saturating_mul(value).saturating_add(99) / 100),
+        // Validation has passed; what is not known is not less than all.
+        ProgressType::Other(_) => whole,
+    };
+    needed.min(whole)
 }
 
 /// The pods that the stable version keeps where its share is none: one, as long as a Service selects

@@ -1,41 +1,19 @@
 //! Which features this build has. What it lacks is held, never half done (docs/architecture.md).
 
-use sluice_crd::rollout::{
-    BlueGreenStrategy, CanaryStep, CanaryStrategy, RolloutSpec, RolloutStatus,
-};
+use sluice_crd::rollout::{CanaryStep, CanaryStrategy, RolloutSpec};
 
 /// The path of the first field whose feature this build lacks.
-pub(crate) fn first_unsupported(spec: &RolloutSpec, status: &RolloutStatus) -> Option<String> {
-    // A restart that is over leaves its order in the spec.
-    if spec.restart_at.is_some() && spec.restart_at != status.restarted_at {
-        return Some("spec.restartAt".to_owned());
-    }
-    if let Some(blue_green) = &spec.strategy.blue_green {
-        return in_blue_green(blue_green).map(|field| format!("spec.strategy.blueGreen.{field}"));
-    }
+pub(crate) fn first_unsupported(spec: &RolloutSpec) -> Option<String> {
     let canary = spec.strategy.canary.as_ref()?;
     in_canary(canary).map(|field| format!("spec.strategy.canary.{field}"))
-}
-
-fn in_blue_green(blue_green: &BlueGreenStrategy) -> Option<&'static str> {
-    let lacking = [
-        ("antiAffinity", blue_green.anti_affinity.is_some()),
-        ("previewMetadata", blue_green.preview_metadata.is_some()),
-        ("activeMetadata", blue_green.active_metadata.is_some()),
-    ];
-    lacking.iter().find(|(_, used)| *used).map(|(field, _)| *field)
 }
 
 fn in_canary(canary: &CanaryStrategy) -> Option<String> {
     let lacking = [
         ("trafficRouting", canary.traffic_routing.is_some()),
-        ("antiAffinity", canary.anti_affinity.is_some()),
-        ("canaryMetadata", canary.canary_metadata.is_some()),
-        ("stableMetadata", canary.stable_metadata.is_some()),
         ("dynamicStableScale", canary.dynamic_stable_scale),
         ("pingPong", canary.ping_pong.is_some()),
         ("minPodsPerReplicaSet", canary.min_pods_per_replica_set.is_some()),
-        ("replicaProgressThreshold", canary.replica_progress_threshold.is_some()),
     ];
     if let Some((field, _)) = lacking.iter().find(|(_, used)| *used) {
         return Some((*field).to_owned());

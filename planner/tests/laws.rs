@@ -316,8 +316,7 @@ fn snapshot(world: &World) -> Snapshot {
             .collect(),
         facts: sluice_planner::Facts {
             templates: Some(templates.chain([own]).collect()),
-            pods_in_trouble: None,
-            preview_endpoints: None,
+            ..sluice_planner::Facts::default()
         },
         failure: None,
         settings: Settings::default(),

@@ -10,6 +10,7 @@ mod defaulted;
 pub mod generate;
 mod go_json;
 mod image;
+mod injected;
 mod name_hash;
 mod same_template;
 mod scheme;
@@ -17,6 +18,7 @@ pub(crate) mod shape;
 mod step_hash;
 
 pub use defaulted::defaulted;
+pub use injected::{inject_anti_affinity, without_metadata};
 pub use same_template::{Difference, Extras, POD_TEMPLATE_HASH_LABEL, same_template};
 pub use scheme::{
     IdentityScheme, InvalidDigest, TemplateDigest, pod_template_hash, template_digest,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::defaulted::{defaulted, is_empty};
+use super::injected::without_anti_affinity;
 use super::shape::{Default, Form, Kind, POD_TEMPLATE_SPEC, Shape};
 use crate::quantity::Quantity;
 
@@ -56,10 +57,11 @@ impl fmt::Display for Difference {
 /// them in). Quantities compare by amount, lists in order: the order of variables, mounts and init
 /// containers has a meaning.
 ///
-/// Ephemeral metadata and an injected anti-affinity are not part of the user's template: take them
-/// out of `actual` first.
+/// An anti-affinity that a controller has injected does not count. Ephemeral metadata is not part of
+/// the user's template either: take it out first ([`without_metadata`](super::without_metadata)).
 pub fn same_template(desired: &Value, actual: &Value, extras: Extras) -> Result<(), Difference> {
-    let (desired, actual) = (comparable(desired), comparable(actual));
+    let (mut desired, mut actual) = (comparable(desired), comparable(actual));
+    without_anti_affinity(&mut desired, &mut actual);
     let comparison = Comparison { extras };
     match comparison.compare(Kind::Object(&POD_TEMPLATE_SPEC), &desired, &actual) {
         Ok(()) => Ok(()),

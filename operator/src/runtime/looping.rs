@@ -70,6 +70,10 @@ pub(super) struct Loop {
     pub(super) counts: Counts,
     pub(super) facts_at: BTreeMap<Key, (i64, Instant)>,
     pub(super) pods_at: BTreeMap<Key, Instant>,
+    /// ReplicaSets whose pods have the labels and annotations of their role.
+    pub(super) settled: BTreeMap<Key, BTreeMap<String, String>>,
+    /// Pods that could not be evicted, of Rollouts that restart.
+    pub(super) refused: BTreeMap<Key, BTreeMap<String, sluice_planner::RefusedEviction>>,
     quarantine_told: BTreeMap<Key, String>,
     pub(super) forget_at: BTreeMap<Key, Instant>,
     led: bool,
@@ -108,6 +112,8 @@ impl Loop {
             counts: Counts::default(),
             facts_at: BTreeMap::new(),
             pods_at: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            settled: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),
             forget_at: BTreeMap::new(),
             led: false,

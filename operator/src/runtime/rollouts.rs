@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sluice_planner::{FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector};
+use sluice_planner::{
+    Facts, FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector,
+};
 use tokio::time::Instant;
 
 use super::METRICS_LINGER;
@@ -48,7 +50,11 @@ impl Loop {
             workload,
             runs: self.world.runs_of(&record.uid),
             templates: self.world.templates_of(&record),
-            facts: Default::default(),
+            facts: Facts {
+                refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
+                settled_metadata: self.settled.get(key).cloned().unwrap_or_default(),
+                ..Facts::default()
+            },
             failure,
             settings: self.settings.clone(),
             rollout: record,
@@ -118,6 +124,16 @@ impl Loop {
         if report.fetched_pods {
             self.pods_at.insert(key.clone(), now);
         }
+        match report.settled_metadata {
+            Some(settled) if settled.is_empty() => drop(self.settled.remove(&key)),
+            Some(settled) => drop(self.settled.insert(key.clone(), settled)),
+            None => {}
+        }
+        if report.refused_evictions.is_empty() {
+            self.refused.remove(&key);
+        } else {
+            self.refused.insert(key.clone(), report.refused_evictions);
+        }
         match report.counts {
             CountsFate::HeldBack => {
                 let due = self.counts.held_back(&key, now);
@@ -147,6 +163,8 @@ impl Loop {
         self.counts.forget(key);
         self.facts_at.remove(key);
         self.pods_at.remove(key);
+        self.refused.remove(key);
+        self.settled.remove(key);
         self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
         let services = self.world.services_of(&key.namespace, &key.name, &[]);

@@ -18,6 +18,7 @@ use crate::conditions::{self, Say, kinds, reasons};
 use crate::newest;
 use crate::plan::Urgency;
 use crate::release::Release;
+use crate::restart::Restart;
 use crate::snapshot::ServiceRecord;
 use crate::stage::Entry;
 use crate::workload;
@@ -37,6 +38,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) abort_cause: Option<String>,
     /// The AnalysisRuns that stand for it.
     pub(crate) runs: &'a Runs,
+    /// What there is to do because of `spec.restartAt`.
+    pub(crate) restart: &'a Restart,
     /// Why its analyses cannot be started; empty where they can.
     pub(crate) unfit: &'a [String],
 }
@@ -74,6 +77,11 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
         status.promote_full = false;
     }
 
+    // All pods of another template are younger than its Rollout's order to restart them.
+    if entry.new_template || decision.restart.is_done() {
+        status.restarted_at = release.spec().restart_at;
+    }
+
     two_versions(release, decision, &mut status);
     decision.runs.record(&mut status);
     if decision.promoted.is_some() {
@@ -85,7 +93,8 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     availability(release, &mut status);
     progress::conditions(release, decision, &mut status);
     duration::track(release, decision, &mut status);
-    let (phase, message) = phase_and_message(release.rollout, &status);
+    let (phase, message) =
+        phase_and_message(release.rollout, &status, decision.restart.is_under_way());
     status.phase = Some(phase);
     status.message = message;
     status

@@ -6,10 +6,11 @@ use crate::conditions::{self, kinds, reasons};
 use crate::snapshot::RolloutRecord;
 
 /// The phase, and in upstream's words and order why (docs/architecture.md, "Strings are an
-/// interface").
+/// interface"). `restarting` says that pods are replaced because of `spec.restartAt`.
 pub(crate) fn phase_and_message(
     rollout: &RolloutRecord,
     status: &RolloutStatus,
+    restarting: bool,
 ) -> (RolloutPhase, String) {
     let spec = &rollout.spec;
     if let Some(invalid) = conditions::get(status, kinds::INVALID_SPEC) {
@@ -32,6 +33,9 @@ pub(crate) fn phase_and_message(
     let replicas = spec.replicas_or_default();
     let updated = i64::from(status.updated_replicas);
     let progressing = |message: &str| (RolloutPhase::Progressing, message.to_owned());
+    if restarting {
+        return progressing("rollout is restarting");
+    }
     if updated < replicas {
         return progressing("more replicas need to be updated");
     }

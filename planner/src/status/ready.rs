@@ -15,7 +15,7 @@ use crate::reason::{Deadline, Reason, Role};
 use crate::release::Release;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::{Entry, Stage};
-use crate::steps::{describe, is_analysis, split_for};
+use crate::steps::{describe, enough, is_analysis, split_for};
 
 /// Says in `Ready` why things are as they are, and in the other two what kstatus makes of it.
 pub(crate) fn say_ready(status: &mut RolloutStatus, now: Time, reasons: &[Reason]) {
@@ -202,7 +202,9 @@ fn moving(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Vec<R
     };
     let step = step_text(release, entry);
     let mut out = Vec::new();
-    if release.new.available() < new_target {
+    let within_steps = entry.stage == Stage::Stepping && entry.cursor.index < release.step_count();
+    let needed = if within_steps { enough(release, new_target) } else { new_target };
+    if release.new.available() < needed {
         let at = deadline(release, entry, status);
         let aborts = release.spec().progress_deadline_abort;
         out.push(Reason::PodsNotAvailable {
@@ -210,7 +212,7 @@ fn moving(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Vec<R
             role: Role::New,
             replica_set: release.new.name().to_owned(),
             available: release.new.available(),
-            needed: new_target,
+            needed,
             trouble: release.new.record().and_then(|rs| rs.failure.clone()),
             deadline: at.map(|at| Deadline { at, aborts }),
         });

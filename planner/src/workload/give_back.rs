@@ -115,6 +115,7 @@ fn emptied(rs: &ReplicaSetRecord) -> Option<Action> {
         resource_version: rs.resource_version.clone(),
         scale,
         min_ready_seconds: None,
+        pod_metadata: Default::default(),
         annotations: BTreeMap::from([mark]),
         told: scale.map(|_| told).into_iter().collect(),
     })

@@ -198,6 +198,20 @@ fn about_rollout(
             out.push(format!("Service {service} selects {found}, not {wanted}"));
         }
     }
+    for (revision, part) in &expect.pods {
+        let pods = by_revision.get(revision).map(|rs| mirror.pods_of(rs)).unwrap_or_default();
+        let staying = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+        for pod in pods.into_iter().filter(staying) {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            part_of(part, pod, &format!("pod {name} of revision {revision}"), out);
+        }
+    }
+    if let Some(wanted) = expect.kept_pods {
+        let found = mirror.kept_pods();
+        if found != wanted {
+            out.push(format!("{found} of the remembered pods are there, not {wanted}"));
+        }
+    }
     about_events(expect, ("Rollout", name), told, out);
     if let Some(wanted) = expect.same_pods
         && mirror.pods_are_as_remembered(rollout) != wanted

@@ -16,7 +16,8 @@ pub(super) use expect::{Endpoints, Expect, Stays};
 pub(super) use metrics::{MetricStep, MetricValue, ServerAnswer, WebPage};
 pub use steps::Refuse;
 pub(super) use steps::{
-    Cascade, ControllerStep, Delete, Evict, Keeps, Load, PatchStep, PodsStep, Scale, SetImage,
+    Cascade, ControllerStep, Delete, Evict, Keeps, Load, PatchStep, PodsStep, Restart, Scale,
+    SetImage,
 };
 
 /// A scenario as it is written.
@@ -101,6 +102,8 @@ pub enum Step {
     SetImage(SetImage),
     /// Another number of replicas, by the scale subresource.
     Scale(Scale),
+    /// `kubectl argo rollouts restart`, or an order for later: `{rollout: web, in: 1m}`.
+    Restart(Restart),
     /// `kubectl argo rollouts promote`.
     Promote(String),
     /// `kubectl argo rollouts promote --full`.

@@ -67,6 +67,11 @@ impl Mirror {
         self.remembered_pods.is_subset(&self.pod_uids())
     }
 
+    /// How many pods that were remembered are there.
+    pub(super) fn kept_pods(&self) -> usize {
+        self.remembered_pods.intersection(&self.pod_uids()).count()
+    }
+
     /// Whether there are so many ReplicaSets, each with the pods that it asks for.
     pub(super) fn has_available(&self, sets: usize) -> bool {
         let whole = self.all("ReplicaSet").filter(|rs| {

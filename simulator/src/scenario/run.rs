@@ -190,6 +190,7 @@ impl Runner<'_> {
                 let (kind, name) = named::workload(&scale.rollout);
                 self.user.patch(kind, name, Some("scale"), &merge).await
             }
+            Step::Restart(order) => self.user.restart(order).await,
             Step::Promote(name) => self.user.verb(name, |r| Ok(verbs::promote(r))).await,
             Step::PromoteFull(name) => self.user.verb(name, |r| Ok(verbs::promote_full(r))).await,
             Step::SkipCurrentStep(name) => {

@@ -7,10 +7,11 @@ use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::request::Request;
 use serde_json::{Value, json};
 use sluice_crd::rollout::Rollout;
+use sluice_crd::time::Time;
 use sluice_crd::verbs::ClientPatch;
 
 use super::backend::Backend;
-use super::file::{Cascade, Recorded, SetImage, read_yaml};
+use super::file::{Cascade, Recorded, Restart, SetImage, read_yaml};
 use super::named::workload;
 use super::resources::{is_cluster_wide, path, plural_of};
 
@@ -129,6 +130,20 @@ impl<'a> User<'a> {
         containers[0]["image"] = Value::from(set.image.as_str());
         let merge = json!({"spec": {"template": {"spec": {"containers": containers}}}});
         self.patch(kind, name, None, &merge).await
+    }
+
+    /// Orders a restart, by the clock of the API server: a creation that is not carried out tells it.
+    pub(super) async fn restart(&mut self, order: &Restart) -> Result<(), String> {
+        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock"}});
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let request = self.resource("ConfigMap")?.create(&params, body.to_string().into_bytes());
+        let answer = self.send(request).await?;
+        let now = answer["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
+        let delay = order.r#in.map_or(0, |span| span.0.as_secs());
+        let delay = i64::try_from(delay).map_err(|e| e.to_string())?;
+        let at = Time::parse(now).map_err(|e| e.to_string())?.plus_seconds(delay);
+        let merge = json!({"spec": {"restartAt": at}});
+        self.patch("Rollout", &order.rollout, None, &merge).await
     }
 
     pub(super) async fn apply(&mut self, object: &Value) -> Result<(), String> {

@@ -73,6 +73,12 @@ pub struct Expect {
     /// A part of any other object.
     #[serde(default)]
     pub object: Option<ExpectObject>,
+    /// A part of each pod of a revision that is not going: `{"2": {metadata: {labels: {role: x}}}}`.
+    #[serde(default)]
+    pub pods: BTreeMap<String, Value>,
+    /// How many of the pods that existed at the last `remember-pods` exist still.
+    #[serde(default)]
+    pub kept_pods: Option<usize>,
     /// Whether all pods that existed at the last `remember-pods` exist still.
     #[serde(default)]
     pub same_pods: Option<bool>,

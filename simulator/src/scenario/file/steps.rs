@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ControllerOptions;
+use super::{ControllerOptions, Span};
 
 /// A merge patch by a client.
 #[derive(Clone, Debug, Deserialize)]
@@ -96,6 +96,17 @@ pub struct SetImage {
     pub rollout: String,
     /// The image.
     pub image: String,
+}
+
+/// An order to replace pods.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// The Rollout.
+    pub rollout: String,
+    /// How long from now; at once where it is not given.
+    #[serde(default)]
+    pub r#in: Option<Span>,
 }
 
 /// Another number of replicas.
