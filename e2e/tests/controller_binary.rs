@@ -243,7 +243,6 @@ async fn every_flag_of_argo_rollouts_is_taken() {
     let home = Home::new("flags").await;
     let unsupported = [
         "--experiment-threads=10",
-        "--analysis-threads=30",
         "--service-threads=10",
         "--ingress-threads=10",
         "--ephemeral-metadata-threads=10",
@@ -266,6 +265,7 @@ async fn every_flag_of_argo_rollouts_is_taken() {
         "--request-timeout=0",
     ];
     let supported = [
+        "--analysis-threads=30",
         "--rollout-resync=900",
         "--loglevel=warning",
         "--loglevel=info",

@@ -411,7 +411,9 @@ async fn the_installation_runs_where_pods_are_restricted() {
     let there = format!("--namespace={}", elsewhere.name());
     assert!(may(&kubectl, account, &["patch", "rollouts.argoproj.io/status", &there]));
     assert!(may(&kubectl, account, &["list", "rollouts.argoproj.io", "--all-namespaces"]));
-    assert!(!may(&kubectl, account, &["get", "secrets", &there]));
+    // Single keys for measurements, and never a list of them.
+    assert!(may(&kubectl, account, &["get", "secrets", &there]));
+    assert!(!may(&kubectl, account, &["list", "secrets", &there]));
     assert!(!may(&kubectl, account, &["update", "leases", &there]));
 
     // Whoever may edit or view a namespace may do so with its Rollouts.
@@ -473,6 +475,8 @@ async fn the_installation_of_one_namespace_runs_where_pods_are_restricted() {
     let there = format!("--namespace={}", elsewhere.name());
     assert!(may(&kubectl, &account, &["patch", "rollouts.argoproj.io/status"]));
     assert!(may(&kubectl, &account, &["update", "leases"]));
-    assert!(!may(&kubectl, &account, &["get", "secrets"]));
+    assert!(may(&kubectl, &account, &["get", "secrets"]));
+    assert!(!may(&kubectl, &account, &["list", "secrets"]));
+    assert!(!may(&kubectl, &account, &["get", "secrets", &there]));
     assert!(!may(&kubectl, &account, &["list", "rollouts.argoproj.io", &there]));
 }
