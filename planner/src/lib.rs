@@ -61,7 +61,7 @@ pub fn plan(s: &Snapshot) -> Plan {
         return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
     if let Some(path) = support::first_unsupported(&rollout.spec, &rollout.status) {
-        return retreat::with_retreat(s, refuse::held(s, path));
+        return refuse::held(s, path);
     }
     let Some(canary) = &rollout.spec.strategy.canary else { return Plan::rest() };
     let problems = references::problems(s, canary);

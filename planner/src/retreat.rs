@@ -22,12 +22,17 @@ use crate::snapshot::Snapshot;
 use crate::stage::{Entry, Stage};
 use crate::steps::Cursor;
 use crate::transition::{Transition, reasons as events};
-use crate::{scale, services, status};
+use crate::{scale, services, status, support};
 
 /// The plan of a refused spec, and the way back to the stable version where that is called for.
 pub(crate) fn with_retreat(s: &Snapshot, refused: Plan) -> Plan {
     let cause = verdict(s);
     if !s.rollout.status.abort && cause.is_none() {
+        return refused;
+    }
+    // What is held is left alone, aborted or not: a router that nobody looks after here may send
+    // requests to any of its versions.
+    if support::first_unsupported(&s.rollout.spec, &s.rollout.status).is_some() {
         return refused;
     }
     let Some(canary) = &s.rollout.spec.strategy.canary else { return refused };
