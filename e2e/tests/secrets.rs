@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use sluice_operator::runtime::{Question, Runtime};
 use sluice_planner::plan;
 use sluice_providers::http::{Call, HttpClient, HttpError};
 use sluice_simulator::{Cluster, Options};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tower::service_fn;
 
 /// All that is logged.
@@ -171,8 +170,11 @@ async fn all_that_comes_out(token: &str, echo: Echo) -> (BTreeMap<&'static str, 
         metrics: metrics.clone(),
         questions,
     };
+    let changed = Arc::new(Notify::new());
+    let seen = Arc::clone(&changed);
+    cluster.observe(move |_, _| seen.notify_one());
     let operator = tokio::spawn(runtime.run(stopped));
-    ended(&cluster).await;
+    ended(&cluster, &changed).await;
 
     let (to, answer) = oneshot::channel();
     asks.send(Question::Samples(to)).await.unwrap();
@@ -189,19 +191,23 @@ async fn all_that_comes_out(token: &str, echo: Echo) -> (BTreeMap<&'static str, 
     (out, measured)
 }
 
-/// Waits, in virtual time, until the run is over and has been told of.
-async fn ended(cluster: &Cluster) {
+/// Waits, in virtual time, until every run is over and has been told of.
+async fn ended(cluster: &Cluster, changed: &Notify) {
+    let is_over = |run: &Value| !run["status"]["completedAt"].is_null();
+    let told = |run: &Value, events: &[Value]| {
+        events.iter().any(|e| e["involvedObject"]["uid"] == run["metadata"]["uid"])
+    };
     let over = async {
         loop {
             let runs = cluster.objects("argoproj.io", "analysisruns");
-            let is_over = |run: &Value| !run["status"]["completedAt"].is_null();
-            if runs.iter().all(is_over) && cluster.is_quiet_for(Duration::from_secs(2)) {
-                return Ok::<(), Infallible>(());
+            let events = cluster.objects("", "events");
+            if runs.iter().all(|run| is_over(run) && told(run, &events)) {
+                return;
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            changed.notified().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), over).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(120), over).await.unwrap();
 }
 
 /// In which forms a secret would be known for one.

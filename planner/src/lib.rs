@@ -69,7 +69,7 @@ pub fn plan(s: &Snapshot) -> Plan {
         return retreat::with_retreat(s, refuse::invalid(s, problems));
     }
     if let Some(path) = support::first_unsupported(&rollout.spec) {
-        return retreat::with_retreat(s, refuse::held(s, path));
+        return refuse::held(s, path);
     }
     let Some(strategy) = Strategy::of(&rollout.spec.strategy) else { return Plan::rest() };
     let resolved;

@@ -21,12 +21,17 @@ use crate::snapshot::Snapshot;
 use crate::stage::{Entry, Stage};
 use crate::steps::Cursor;
 use crate::transition::{Transition, reasons as events};
-use crate::{decide, status};
+use crate::{decide, status, support};
 
 /// The plan of a refused spec, and the way back to the stable version where that is called for.
 pub(crate) fn with_retreat(s: &Snapshot, refused: Plan) -> Plan {
     let cause = verdict(s);
     if !s.rollout.status.abort && cause.is_none() {
+        return refused;
+    }
+    // What is held is left alone, aborted or not: a router that nobody looks after here may send
+    // requests to any of its versions.
+    if support::first_unsupported(&s.rollout.spec).is_some() {
         return refused;
     }
     let Some(strategy) = Strategy::of(&s.rollout.spec.strategy) else { return refused };
