@@ -5,6 +5,9 @@
 //! with `.yaml` put to it, in `e2e/scenarios`. In `path::name` the name has to be that of a function,
 //! type, module, constant or trait in the file.
 
+#[path = "documents/rows.rs"]
+mod rows;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};

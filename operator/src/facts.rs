@@ -1,6 +1,7 @@
 //! What a plan asks for beyond the records: fetched, used once, not kept.
 
 mod pods;
+mod trouble;
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,10 @@ use kube::core::request::Request;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_planner::names::HASH_LABEL;
-use sluice_planner::{Endpoints, PodTrouble, RolloutRecord, Snapshot, label_selector};
+use sluice_planner::{Endpoints, RolloutRecord, Snapshot, label_selector};
 
 pub(crate) use self::pods::pods;
+pub(crate) use self::trouble::pods_in_trouble;
 use crate::failure::Failure;
 use crate::world::ResourceKind;
 use crate::writer::{answered, path};
@@ -92,86 +94,6 @@ pub(crate) async fn templates(
 }
 
 #[derive(Debug, Deserialize)]
-struct Pods {
-    #[serde(default)]
-    items: Vec<Pod>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Pod {
-    metadata: PodMeta,
-    #[serde(default)]
-    status: PodStatus,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PodMeta {
-    name: String,
-    #[serde(default)]
-    deletion_timestamp: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct PodStatus {
-    init_container_statuses: Vec<ContainerStatus>,
-    container_statuses: Vec<ContainerStatus>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ContainerStatus {
-    name: String,
-    restart_count: i64,
-    state: ContainerState,
-    last_state: ContainerState,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ContainerState {
-    waiting: Option<Waiting>,
-    terminated: Option<Terminated>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Waiting {
-    reason: String,
-    message: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Terminated {
-    exit_code: i64,
-    message: String,
-}
-
-/// The containers of a Rollout's newest pods that wait, by one LIST by labels.
-///
-/// # Errors
-///
-/// As the API server answers.
-pub(crate) async fn pods_in_trouble(
-    client: &Client,
-    snapshot: &Snapshot,
-) -> Result<Vec<PodTrouble>, Failure> {
-    let rollout = &snapshot.rollout;
-    let hash = &rollout.status.current_pod_hash;
-    let selector = sluice_planner::selector(snapshot).map(label_selector).unwrap_or_default();
-    let hashed = format!("{HASH_LABEL}={hash}");
-    let labels = [selector, hashed].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>();
-    let params = ListParams::default().labels(&labels.join(","));
-    let path = format!("/api/v1/namespaces/{}/pods", rollout.namespace);
-    let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;
-    let pods: Pods = answered(client.request(request)).await?;
-    let living = pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-    Ok(living.flat_map(troubles).collect())
-}
-
-#[derive(Debug, Deserialize)]
 struct Slices {
     #[serde(default)]
     items: Vec<Slice>,
@@ -238,25 +160,4 @@ pub(crate) async fn preview_endpoints(
     let ready = all.filter(|endpoint| endpoint.conditions.ready != Some(false));
     let pods = ready.filter_map(|endpoint| endpoint.target_ref).filter(|to| to.kind == "Pod");
     Ok(Some(Endpoints::Ready(pods.map(|pod| pod.name).collect())))
-}
-
-fn troubles(pod: Pod) -> impl Iterator<Item = PodTrouble> {
-    let PodStatus { init_container_statuses, container_statuses } = pod.status;
-    let all = init_container_statuses.into_iter().chain(container_statuses);
-    all.filter_map(move |container| {
-        let waiting = container.state.waiting?;
-        let ended = container.last_state.terminated;
-        let message = match ended {
-            Some(ended) if ended.message.is_empty() => format!("exit code {}", ended.exit_code),
-            Some(ended) => format!("exit code {}: {}", ended.exit_code, ended.message.trim()),
-            None => waiting.message,
-        };
-        Some(PodTrouble {
-            pod: pod.metadata.name.clone(),
-            container: container.name,
-            reason: waiting.reason,
-            message,
-            restarts: container.restart_count,
-        })
-    })
 }

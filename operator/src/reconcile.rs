@@ -8,8 +8,8 @@ use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
 use sluice_planner::{
-    self as planner, Action, FailureKind, Need, Plan, RefusedEviction, Snapshot, StatusWrite,
-    Transition, Urgency, Wake,
+    self as planner, Action, FailureKind, Need, Plan, PodTrouble, RefusedEviction, Snapshot,
+    StatusWrite, Transition, Urgency, Wake,
 };
 use tokio::time::Instant;
 
@@ -52,8 +52,10 @@ pub(crate) struct Report {
     pub(crate) counts: CountsFate,
     /// Facts were fetched for this generation.
     pub(crate) fetched_facts: bool,
-    /// The new version's pods were looked at.
+    /// Pods were looked at, for what keeps them.
     pub(crate) fetched_pods: bool,
+    /// What keeps them, by this look or the last one, where it is asked for.
+    pub(crate) pods_in_trouble: BTreeMap<String, Vec<PodTrouble>>,
     /// Evictions that are refused, where pods were looked at for that.
     pub(crate) refused_evictions: BTreeMap<String, RefusedEviction>,
     /// The plan's, where it was carried out.
@@ -102,6 +104,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         counts: CountsFate::None,
         fetched_facts: false,
         fetched_pods: false,
+        pods_in_trouble: BTreeMap::new(),
         refused_evictions: BTreeMap::new(),
         settled_metadata: None,
     };
@@ -138,20 +141,13 @@ async fn pass(
         snapshot.facts.templates = Some(templates);
         plan = (shell.policy)(snapshot);
     }
-    if plan.needs.contains(&Need::PodsInTrouble) && limits.pods {
-        report.fetched_pods = true;
-        match facts::pods_in_trouble(&shell.client, snapshot).await {
-            Ok(pods) => {
-                snapshot.facts.pods_in_trouble = Some(pods);
-                plan = (shell.policy)(snapshot);
-            }
-            // The plan holds without them.
-            Err(failure) => {
-                let rollout = &snapshot.rollout;
-                let (namespace, name) = (&rollout.namespace, &rollout.name);
-                tracing::warn!(namespace, name, "cannot look at the pods, to fail fast: {failure}");
-            }
-        }
+    let troubled = plan.needs.iter().find_map(|need| match need {
+        Need::PodsInTrouble(hash) => Some(hash.clone()),
+        _ => None,
+    });
+    if let Some(hash) = troubled {
+        look_at_pods(shell, snapshot, hash, limits, report).await;
+        plan = (shell.policy)(snapshot);
     }
     if plan.needs.contains(&Need::PreviewEndpoints) {
         snapshot.facts.preview_endpoints =
@@ -181,6 +177,30 @@ async fn pass(
     let result = carry_out(shell, snapshot, plan, limits, &mut writer, report).await;
     report.wrote = writer.wrote;
     result
+}
+
+/// What keeps the pods of a version, by a look at them or by the last look.
+async fn look_at_pods(
+    shell: &Shell,
+    snapshot: &mut Snapshot,
+    hash: String,
+    limits: Limits,
+    report: &mut Report,
+) {
+    snapshot.facts.pods_in_trouble.retain(|of, _| *of == hash);
+    if limits.pods || snapshot.facts.pods_in_trouble.is_empty() {
+        report.fetched_pods = true;
+        match facts::pods_in_trouble(&shell.client, snapshot, &hash).await {
+            Ok(pods) => drop(snapshot.facts.pods_in_trouble.insert(hash, pods)),
+            // The plan holds without them.
+            Err(failure) => {
+                let rollout = &snapshot.rollout;
+                let (namespace, name) = (&rollout.namespace, &rollout.name);
+                tracing::warn!(namespace, name, "cannot look at the pods: {failure}");
+            }
+        }
+    }
+    report.pods_in_trouble = snapshot.facts.pods_in_trouble.clone();
 }
 
 /// What a decision needs could not be read: the status says so.

@@ -19,7 +19,7 @@ use crate::status::{self, Decision};
 use crate::steps::Cursor;
 use crate::{
     analysis, blue_green, ephemeral, fail_fast, history, news, refuse, restart, retreat, scale,
-    workload,
+    standstill, workload,
 };
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
@@ -127,12 +127,16 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     restart.act(&mut moves.actions);
     let mut reasons = status::stage_reasons(&release, &decision, &status, &switches.waiting);
     restart.tell(&status, &mut reasons);
+    let standstill = standstill::look(&release, &status, &reasons);
+    reasons.extend(standstill.reason);
     let planned = moves.actions.len();
     let plan = finish(&release, &decision, status, moves, reasons);
     let (endpoints, again) = blue_green::needs(&release, decision.entry.gate);
     let needs =
         trouble.needs.into_iter().chain(endpoints).chain(restart.needs).chain(dressing.needs);
+    let needs = needs.chain(standstill.needs);
     let wake = plan.wake.sooner(trouble.wake).sooner(again).sooner(restart.wake);
+    let wake = wake.sooner(standstill.wake);
     Plan {
         needs: needs.collect(),
         wake: wake.sooner(dressing.wake),
@@ -204,9 +208,13 @@ fn actions(
 
 /// Whether an action ends a run that the status names.
 fn ends_what_counts(release: &Release<'_>, action: &Action) -> bool {
-    let canary = &release.status().canary;
-    let named =
-        [&canary.current_step_analysis_run_status, &canary.current_background_analysis_run_status];
+    let (canary, blue_green) = (&release.status().canary, &release.status().blue_green);
+    let named = [
+        &canary.current_step_analysis_run_status,
+        &canary.current_background_analysis_run_status,
+        &blue_green.pre_promotion_analysis_run_status,
+        &blue_green.post_promotion_analysis_run_status,
+    ];
     matches!(action, Action::TerminateRun { name, .. }
         if named.into_iter().flatten().any(|run| run.name == *name))
 }
@@ -251,7 +259,8 @@ fn finish(
         );
     }
     status::say_ready(&mut status, release.now, &reasons);
-    let transitions = news::transitions(release, decision, &status);
+    let mut transitions = news::transitions(release, decision, &status);
+    transitions.extend(standstill::news(release, decision.entry, &status, &reasons));
     let urgency = status::urgency(release.status(), &status);
     // What was decided once and for all is written down before it is acted on: whoever goes on
     // from here would else have to find the same, of pods that have moved since.

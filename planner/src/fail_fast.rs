@@ -5,9 +5,10 @@ use chrono::TimeDelta;
 
 use crate::names::FAIL_FAST;
 use crate::plan::Wake;
+use crate::pod_trouble::{PodTrouble, Waits};
 use crate::quantity::Pods;
 use crate::release::Release;
-use crate::snapshot::{Need, Needs, PodTrouble};
+use crate::snapshot::{Need, Needs};
 use crate::stage::{Entry, Stage};
 
 /// Pods are looked at this often while they are waited for: nothing else tells of them.
@@ -36,11 +37,12 @@ pub(crate) fn look(release: &Release<'_>, entry: &Entry) -> Look {
         return Look::default();
     }
     let wake = Wake::At(release.snapshot.now + PAUSE);
-    let Some(pods) = &release.snapshot.facts.pods_in_trouble else {
-        return Look { needs: [Need::PodsInTrouble].into(), wake, ..Look::default() };
-    };
-    let hopeless = pods.iter().find(|trouble| HOPELESS.contains(&trouble.reason.as_str()));
-    Look { cause: hopeless.map(in_words), needs: Needs::new(), wake }
+    let hash = release.new.hash();
+    let needs = [Need::PodsInTrouble(hash.to_owned())].into();
+    let pods = release.snapshot.facts.pods_in_trouble.get(hash);
+    let waits = pods.into_iter().flatten().filter_map(|pod| Some((pod, pod.waits()?)));
+    let hopeless = waits.into_iter().find(|(_, waits)| HOPELESS.contains(&waits.reason.as_str()));
+    Look { cause: hopeless.map(|(pod, waits)| in_words(pod, waits)), needs, wake }
 }
 
 fn is_on(release: &Release<'_>) -> bool {
@@ -55,22 +57,22 @@ fn is_on(release: &Release<'_>) -> bool {
 fn is_waited_for(release: &Release<'_>, entry: &Entry) -> bool {
     let under_way = matches!(entry.stage, Stage::Stepping | Stage::Promoting);
     let new = release.new.record();
-    // Pods are looked up by the hash in the status: until that is written, by another version's.
-    let named = new.is_some_and(|rs| rs.hash == release.status().current_pod_hash);
     under_way
-        && named
         && release.stable.is_some()
         && new.is_some_and(|rs| rs.desired > Pods::ZERO && rs.available < rs.desired)
 }
 
-fn in_words(trouble: &PodTrouble) -> String {
-    let PodTrouble { pod, container, reason, message, restarts } = trouble;
-    let mut words = format!("fail fast: container {container} of pod {pod} is in {reason}");
+fn in_words(trouble: &PodTrouble, waits: &Waits) -> String {
+    let Waits { container, reason, message, restarts, ended, .. } = waits;
+    let mut words =
+        format!("fail fast: container {container} of pod {} is in {reason}", trouble.pod);
     if *restarts > 0 {
         words = format!("{words} after {restarts} restarts");
     }
-    if !message.is_empty() {
-        words = format!("{words}: {message}");
-    }
-    words
+    let more = match ended {
+        Some(ended) if ended.message.is_empty() => format!("exit code {}", ended.exit_code),
+        Some(ended) => format!("exit code {}: {}", ended.exit_code, ended.message.trim()),
+        None => message.clone(),
+    };
+    if more.is_empty() { words } else { format!("{words}: {more}") }
 }

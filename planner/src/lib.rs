@@ -18,6 +18,7 @@ pub mod names;
 mod newest;
 mod news;
 mod plan;
+mod pod_trouble;
 mod quantity;
 mod reason;
 mod references;
@@ -30,6 +31,7 @@ mod services;
 mod snapshot;
 mod split;
 mod stage;
+mod standstill;
 mod status;
 mod steps;
 mod support;
@@ -39,12 +41,13 @@ mod workload;
 pub use annotations::Annotations;
 pub use build::owner_reference;
 pub use plan::{Action, MetadataChange, Plan, StatusWrite, Urgency, Wake};
+pub use pod_trouble::{Cause, Ended, PodTrouble, Waits};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
 use release::Strategy;
 pub use services::release_all;
 pub use snapshot::{
-    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodRecord, PodTrouble, RefusedEviction,
+    Endpoints, Facts, Failure, FailureKind, Need, Needs, PodRecord, RefusedEviction,
     ReplicaSetRecord, RolloutRecord, RunRecord, ServiceRecord, Settings, Snapshot, TemplateRecord,
     Templates, Workload, WorkloadRecord,
 };

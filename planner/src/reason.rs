@@ -76,6 +76,13 @@ pub enum Reason {
         /// Pods that have to be.
         needed: Pods,
     },
+    /// Nothing has moved for a while.
+    StandsStill {
+        /// Since when.
+        since: Time,
+        /// The pod that keeps it, and what keeps that.
+        pod: Option<String>,
+    },
     /// A Service is about to select another version.
     Switching {
         /// The Service.
@@ -255,6 +262,7 @@ impl Reason {
             Self::PodsMoving { .. } => "PodsMoving",
             Self::PodsKept { .. } => "PodsKept",
             Self::EndpointsMissing { .. } => "EndpointsNotReady",
+            Self::StandsStill { .. } => "StandsStill",
             Self::Switching { .. } => "ServiceSwitches",
             Self::RestartAhead { .. } => "RestartAhead",
             Self::Restarting { .. } => "Restarting",
@@ -315,6 +323,10 @@ impl fmt::Display for Reason {
                 "{ready} of {needed} pods of ReplicaSet {replica_set} stand in the EndpointSlices of \
                  Service {service}; clients are switched when all do"
             ),
+            Self::StandsStill { since, pod } => {
+                write!(f, "no progress since {since}")?;
+                pod.as_ref().map_or(Ok(()), |pod| write!(f, ": {pod}"))
+            }
             Self::Switching { service, hash } => {
                 write!(f, "Service {service} is about to select {hash}")
             }

@@ -15,6 +15,7 @@ use sluice_crd::rollout::{RolloutSpec, RolloutStatus};
 use sluice_crd::time::Time;
 
 use crate::annotations::Annotations;
+use crate::pod_trouble::PodTrouble;
 use crate::quantity::Pods;
 
 /// What the planner may look at: built by the shell from its records, never from a fresh list.
@@ -233,8 +234,8 @@ pub struct Templates {
 pub struct Facts {
     /// `spec.template` of the ReplicaSets, by name.
     pub templates: Option<BTreeMap<String, Value>>,
-    /// Containers of the new version's pods that cannot run.
-    pub pods_in_trouble: Option<Vec<PodTrouble>>,
+    /// What keeps pods from serving, by the hash of their version: the worst first, and not all.
+    pub pods_in_trouble: BTreeMap<String, Vec<PodTrouble>>,
     /// The pods that the EndpointSlices of the preview Service have as ready.
     pub preview_endpoints: Option<Endpoints>,
     /// The pods of the ReplicaSets; why they cannot be read.
@@ -285,28 +286,14 @@ pub enum Endpoints {
     Unreadable,
 }
 
-/// A container that waits for something that more time does not bring.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodTrouble {
-    /// The pod.
-    pub pod: String,
-    /// The container.
-    pub container: String,
-    /// The reason that it waits for: `CrashLoopBackOff`, `ImagePullBackOff`.
-    pub reason: String,
-    /// More about it: the image, or how the container ended.
-    pub message: String,
-    /// How often it was started again.
-    pub restarts: i64,
-}
-
 /// A thing that a plan cannot be made without, or not well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
     /// [`Facts::templates`]: without them there is no plan.
     Templates,
-    /// [`Facts::pods_in_trouble`]: without them the plan holds as it is.
-    PodsInTrouble,
+    /// [`Facts::pods_in_trouble`] of the version of this hash: without them the plan holds as it
+    /// is.
+    PodsInTrouble(String),
     /// [`Facts::preview_endpoints`]: without them clients are not switched.
     PreviewEndpoints,
     /// [`Facts::pods`]: without them no pod is touched.

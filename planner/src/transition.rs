@@ -58,6 +58,8 @@ pub mod reasons {
     pub const REPLICA_SET_CREATE_ERROR: &str = "ReplicaSetCreateError";
     pub const INVALID_SPEC: &str = "InvalidSpec";
     pub const UNSUPPORTED_FEATURE: &str = "UnsupportedFeature";
+    /// Ours: nothing has moved for a while.
+    pub const STANDS_STILL: &str = "RolloutStandsStill";
     pub const PROGRESS_DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
 
     /// Of an AnalysisRun that has come to a phase; none where it has not begun.

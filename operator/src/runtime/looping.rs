@@ -72,6 +72,8 @@ pub(super) struct Loop {
     pub(super) pods_at: BTreeMap<Key, Instant>,
     /// ReplicaSets whose pods have the labels and annotations of their role.
     pub(super) settled: BTreeMap<Key, BTreeMap<String, String>>,
+    /// What keeps pods from serving, of Rollouts that stand still.
+    pub(super) troubled: BTreeMap<Key, BTreeMap<String, Vec<sluice_planner::PodTrouble>>>,
     /// Pods that could not be evicted, of Rollouts that restart.
     pub(super) refused: BTreeMap<Key, BTreeMap<String, sluice_planner::RefusedEviction>>,
     quarantine_told: BTreeMap<Key, String>,
@@ -112,6 +114,7 @@ impl Loop {
             counts: Counts::default(),
             facts_at: BTreeMap::new(),
             pods_at: BTreeMap::new(),
+            troubled: BTreeMap::new(),
             refused: BTreeMap::new(),
             settled: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),

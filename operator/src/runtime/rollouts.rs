@@ -51,6 +51,7 @@ impl Loop {
             runs: self.world.runs_of(&record.uid),
             templates: self.world.templates_of(&record),
             facts: Facts {
+                pods_in_trouble: self.troubled.get(key).cloned().unwrap_or_default(),
                 refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
                 settled_metadata: self.settled.get(key).cloned().unwrap_or_default(),
                 ..Facts::default()
@@ -124,6 +125,11 @@ impl Loop {
         if report.fetched_pods {
             self.pods_at.insert(key.clone(), now);
         }
+        if report.pods_in_trouble.is_empty() {
+            self.troubled.remove(&key);
+        } else {
+            self.troubled.insert(key.clone(), report.pods_in_trouble);
+        }
         match report.settled_metadata {
             Some(settled) if settled.is_empty() => drop(self.settled.remove(&key)),
             Some(settled) => drop(self.settled.insert(key.clone(), settled)),
@@ -163,6 +169,7 @@ impl Loop {
         self.counts.forget(key);
         self.facts_at.remove(key);
         self.pods_at.remove(key);
+        self.troubled.remove(key);
         self.refused.remove(key);
         self.settled.remove(key);
         self.quarantine_is_over(key);

@@ -35,9 +35,9 @@ fn ready_reasons(scene: &Scene<'_>, situation: &Situation) -> Option<Vec<String>
     if !agrees || !may_say(situation, &ready.reason) || ready.message.is_empty() {
         return None;
     }
-    // How it ends is told beside, with how far away that is.
+    // How it ends is told beside, with how far away that is; so are since when, and the pods.
     let tells_the_end = |clause: &String| {
-        ["without progress ", "ends with ", "the step is over when "]
+        ["without progress ", "ends with ", "the step is over when ", "no progress since "]
             .iter()
             .any(|words| clause.starts_with(words))
     };
