@@ -145,6 +145,8 @@ pub enum Reason {
     },
     /// `spec.paused`.
     PausedByUser {
+        /// Since when the release stands, for this or another pause.
+        since: Time,
         /// The Rollout's name.
         rollout: String,
     },
@@ -374,9 +376,9 @@ impl fmt::Display for Reason {
                      (kubectl argo rollouts promote|abort {rollout})"
                 )
             }
-            Self::PausedByUser { rollout } => write!(
+            Self::PausedByUser { since, rollout } => write!(
                 f,
-                "spec.paused is true: no step is taken until it is false \
+                "paused since {since}, spec.paused is true: no step is taken until it is false \
                  (kubectl argo rollouts promote {rollout})"
             ),
             Self::Aborted {

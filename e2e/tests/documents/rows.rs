@@ -30,7 +30,10 @@ fn rows(text: &str) -> Vec<Row> {
         let number = cells.first()?.clone();
         number.starts_with("2.").then(|| Row {
             number,
-            shown_by: cells.last().map(|c| spans(c).map(str::to_owned).collect()).unwrap_or_default(),
+            shown_by: cells
+                .last()
+                .map(|c| spans(c).map(str::to_owned).collect())
+                .unwrap_or_default(),
         })
     };
     text.lines().filter(|line| line.starts_with("| 2.")).filter_map(of_a_row).collect()
@@ -54,9 +57,12 @@ fn problems(text: &str) -> Vec<String> {
             out.push(format!("row {} has no scenario", row.number));
         }
         let exists = |name: &&String| !scenario(name) && !root().join(name).exists();
-        out.extend(row.shown_by.iter().filter(exists).map(|name| {
-            format!("row {}: there is no {name}", row.number)
-        }));
+        out.extend(
+            row.shown_by
+                .iter()
+                .filter(exists)
+                .map(|name| format!("row {}: there is no {name}", row.number)),
+        );
     }
     out
 }

@@ -62,7 +62,11 @@ pub(crate) fn stage_reasons(
         });
     }
     if release.spec().paused {
-        out.push(Reason::PausedByUser { rollout: release.rollout.name.clone() });
+        let paused = conditions::get(status, kinds::PAUSED);
+        out.push(Reason::PausedByUser {
+            since: paused.map_or(release.now, |c| c.last_transition_time),
+            rollout: release.rollout.name.clone(),
+        });
     }
     for pause in &status.pause_conditions {
         out.push(paused(release, entry, status, pause));
