@@ -237,3 +237,18 @@ fn i19_writing_at_rest_is_caught() {
     });
     assert_caught(&outcome, "I19");
 }
+
+#[test]
+fn standing_still_in_silence_is_caught() {
+    let outcome = with_policy("standing-still-probe", |_, mut plan| {
+        if let Some(write) = &mut plan.status {
+            for condition in &mut write.status.conditions {
+                if condition.r#type == "Ready" {
+                    condition.message = "please wait".to_owned();
+                }
+            }
+        }
+        plan
+    });
+    assert_caught(&outcome, "silence");
+}

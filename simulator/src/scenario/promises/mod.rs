@@ -8,6 +8,7 @@ mod availability;
 mod direction;
 mod identity;
 mod routes;
+mod silence;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ pub enum Writer {
 }
 
 /// The promises that are watched: their numbers, and what they say in short.
-pub const PROMISES: [(&str, &str); 9] = [
+pub const PROMISES: [(&str, &str); 10] = [
     ("I1", "no scaling leaves too few pods"),
     ("I2", "no Service selects a version without pods"),
     ("I3", "no version is emptied while selected"),
@@ -52,6 +53,7 @@ pub const PROMISES: [(&str, &str); 9] = [
     ("I8", "nothing goes back and forth"),
     ("I14", "no two analyses for the same at a time"),
     ("I16", "stable changes by promotion only"),
+    ("silence", "whoever stands still says since when and why"),
 ];
 
 /// Watches the promises from outside, change by change, for who runs no scenario.
@@ -141,7 +143,8 @@ impl Watchman {
     pub(super) fn at_rest(&mut self, mirror: &Mirror) {
         let rollouts: Vec<Value> = mirror.all("Rollout").cloned().collect();
         for rollout in rollouts {
-            let found = routes::aborted(mirror, &rollout);
+            let mut found = routes::aborted(mirror, &rollout);
+            found.extend(silence::kept(&rollout));
             self.add(found);
         }
     }
