@@ -199,6 +199,8 @@ pub struct RunRecord {
     pub completed_at: Option<Time>,
     /// `spec` as text, while the run is not over.
     pub spec: Option<Arc<str>>,
+    /// Why the API server refuses to write what it measures, while it does.
+    pub refused: Option<String>,
 }
 
 impl RunRecord {

@@ -27,6 +27,8 @@ pub(crate) struct RunMemory {
     under_way: BTreeMap<String, UnderWay>,
     /// A status was sent and there was no answer: nobody knows whether it was written.
     unanswered: bool,
+    /// Why the API server refuses its status, while it does.
+    pub(crate) refused: Option<String>,
     /// Since when a status waits to be written together with what else comes.
     pub(crate) unwritten_since: Option<Instant>,
     tickets: u64,
@@ -53,6 +55,7 @@ impl RunMemory {
             taken: Vec::new(),
             under_way: BTreeMap::new(),
             unanswered: false,
+            refused: None,
             unwritten_since: None,
             tickets: 0,
         }
@@ -62,6 +65,7 @@ impl RunMemory {
     pub(crate) fn written(&mut self, results: usize) {
         self.taken.drain(..results.min(self.taken.len()));
         self.unanswered = false;
+        self.refused = None;
         self.unwritten_since = None;
     }
 

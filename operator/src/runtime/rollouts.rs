@@ -1,9 +1,10 @@
 //! Passes over Rollouts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sluice_planner::{
-    Facts, FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector,
+    Facts, FailureKind, RolloutRecord, RunRecord, Snapshot, Wake, Workload, release_all, selector,
 };
 use tokio::time::Instant;
 
@@ -22,7 +23,7 @@ impl Loop {
             return self.after_deletion(key, now);
         };
         let record = match &entry.record {
-            Ok(record) => std::sync::Arc::clone(record),
+            Ok(record) => Arc::clone(record),
             Err(error) => {
                 let (uid, version, error) =
                     (entry.uid.clone(), entry.version.clone(), error.clone());
@@ -48,7 +49,7 @@ impl Loop {
             orphans: Vec::new(),
             services: self.world.services_of(&key.namespace, &key.name, &named),
             workload,
-            runs: self.world.runs_of(&record.uid),
+            runs: self.runs_of(key, &record.uid),
             templates: self.world.templates_of(&record),
             facts: Facts {
                 pods_in_trouble: self.troubled.get(key).cloned().unwrap_or_default(),
@@ -73,6 +74,19 @@ impl Loop {
         Some(Box::pin(async move {
             (key, now, Finished::Pass(reconcile(shell, snapshot, limits).await))
         }))
+    }
+
+    /// The runs of a Rollout, with what the API server refuses of them.
+    fn runs_of(&self, rollout: &Key, uid: &str) -> Vec<Arc<RunRecord>> {
+        let refused = |run: &RunRecord| {
+            let memory = self.runs.get(&Key::analysis_run(&rollout.namespace, &run.name))?;
+            memory.refused.clone().filter(|_| memory.uid == run.uid)
+        };
+        let with_refusal = |run: Arc<RunRecord>| match refused(&run) {
+            Some(refused) => Arc::new(RunRecord { refused: Some(refused), ..(*run).clone() }),
+            None => run,
+        };
+        self.world.runs_of(uid).into_iter().map(with_refusal).collect()
     }
 
     /// Workloads of a Rollout's kind that cannot be read are told of once they should have been.

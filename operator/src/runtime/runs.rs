@@ -168,8 +168,13 @@ impl Loop {
                 if verdict {
                     self.verdicts.insert(key.clone());
                 }
+                let mut was_refused = false;
                 if let Some(memory) = self.runs.get_mut(&key) {
+                    was_refused = memory.refused.is_some();
                     memory.written(results);
+                }
+                if was_refused {
+                    self.look_at_owner(&key, now);
                 }
                 if !dropped.is_empty() {
                     let uid = about.uid.clone();
@@ -186,12 +191,26 @@ impl Loop {
                 self.queue.failed(&key, now);
             }
             Err(failure) => {
-                if let (Failure::Unanswered(_), Some(memory)) = (&failure, self.runs.get_mut(&key))
-                {
-                    memory.not_answered();
+                match (&failure, self.runs.get_mut(&key)) {
+                    (Failure::Unanswered(_), Some(memory)) => memory.not_answered(),
+                    (Failure::Refused { .. }, Some(memory)) => {
+                        // The release that it measures must know that nobody learns of its verdict.
+                        let said = failure.to_string();
+                        if memory.refused.replace(said.clone()) != Some(said) {
+                            self.look_at_owner(&key, now);
+                        }
+                    }
+                    _ => {}
                 }
                 self.retry(&key, &failure, now);
             }
+        }
+    }
+
+    /// Looks at the Rollout of a run again, if it has one.
+    fn look_at_owner(&mut self, run: &Key, now: Instant) {
+        if let Some(rollout) = self.world.rollout_of_run(&run.namespace, &run.name) {
+            self.queue.add(rollout, now);
         }
     }
 

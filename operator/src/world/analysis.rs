@@ -117,6 +117,7 @@ impl Record for OwnedRun {
             message: status.message.clone(),
             completed_at: status.completed_at,
             spec: (!over).then(|| Arc::clone(&text)),
+            refused: None,
             name: meta.name.clone(),
             uid: meta.uid.clone(),
             resource_version: meta.resource_version.clone(),

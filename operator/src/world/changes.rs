@@ -148,7 +148,7 @@ impl World {
         near.map(|(namespace, name)| Key::rollout(namespace, name)).collect()
     }
 
-    fn key_of_uid(&self, uid: &str) -> Option<Key> {
+    pub(super) fn key_of_uid(&self, uid: &str) -> Option<Key> {
         self.places_by_uid.get(uid).map(|(namespace, name)| Key::rollout(namespace, name))
     }
 }

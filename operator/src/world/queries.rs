@@ -50,6 +50,12 @@ impl World {
         of(&self.templates).chain(of(&self.cluster_templates))
     }
 
+    /// The Rollout that controls an AnalysisRun.
+    pub fn rollout_of_run(&self, namespace: &str, name: &str) -> Option<Key> {
+        let run = self.runs.get(&(namespace.to_owned(), name.to_owned()))?;
+        self.key_of_uid(run.owner.as_deref()?)
+    }
+
     /// The AnalysisRuns that an object controls, in the order of their names.
     pub fn runs_of(&self, uid: &str) -> Vec<Arc<RunRecord>> {
         let places = self.owned_runs.get(uid).into_iter().flatten();

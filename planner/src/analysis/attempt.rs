@@ -91,13 +91,14 @@ fn background_is_due(release: &Release<'_>, index: usize) -> bool {
         && !release.is_within_rollback_window()
 }
 
-/// Whether the background analysis is due here and its run has not begun: nothing goes on unmeasured,
-/// should the API server refuse to create it, or to write what it measures.
+/// Whether the background analysis is due here and its run has not begun, or cannot be written:
+/// nothing goes on unmeasured, should the API server refuse to create it, or to write what it measures.
 pub(crate) fn is_unmeasured(release: &Release<'_>, index: usize) -> bool {
     let place = Place::Background;
     let spoken =
         place.recorded(release, release.status()).is_some_and(|r| has_a_verdict(&r.status));
-    let begun = || current(release, place).is_some_and(|run| run.phase != AnalysisPhase::default());
+    let measures = |run: &RunRecord| run.phase != AnalysisPhase::default() && run.refused.is_none();
+    let begun = || current(release, place).is_some_and(|run| measures(&run));
     background_is_due(release, index) && !spoken && !begun()
 }
 

@@ -2,7 +2,8 @@
 
 use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::rollout::{
-    ConditionStatus, PauseCondition, PauseReason, RolloutPhase, RolloutStatus,
+    ConditionStatus, PauseCondition, PauseReason, RolloutAnalysisRunStatus, RolloutPhase,
+    RolloutStatus,
 };
 use sluice_crd::time::Time;
 
@@ -53,6 +54,9 @@ pub(crate) fn stage_reasons(
     if !decision.unfit.is_empty() {
         out.push(Reason::Invalid { problems: decision.unfit.to_vec() });
     }
+    let unwritten = unwritten(release, status);
+    let is_unwritten = !unwritten.is_empty();
+    out.extend(unwritten);
     if let Some(c) = conditions::get(status, kinds::PROGRESSING)
         && c.reason == reasons::TIMED_OUT
     {
@@ -71,7 +75,7 @@ pub(crate) fn stage_reasons(
     for pause in &status.pause_conditions {
         out.push(paused(release, entry, status, pause));
     }
-    if out.is_empty() || !is_waiting(&out) {
+    if out.is_empty() || !is_waiting(&out) || is_unwritten {
         let mut waits: Vec<Reason> = service_waits.to_vec();
         if let Some(gate) = entry.gate {
             waits.extend(blue_green::waiting(release, entry, gate, status));
@@ -118,6 +122,23 @@ fn measuring(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Op
         since: record.and_then(|record| record.created),
         phase: run.status.to_string(),
     })
+}
+
+/// Runs whose results cannot be written: nobody else knows what they measure.
+fn unwritten(release: &Release<'_>, status: &RolloutStatus) -> Vec<Reason> {
+    let (canary, blue_green) = (&status.canary, &status.blue_green);
+    let runs = [
+        &canary.current_step_analysis_run_status,
+        &canary.current_background_analysis_run_status,
+        &blue_green.pre_promotion_analysis_run_status,
+        &blue_green.post_promotion_analysis_run_status,
+    ];
+    let refusal = |run: &RolloutAnalysisRunStatus| {
+        let record = release.snapshot.runs.iter().find(|record| record.name == run.name)?;
+        let action = format!("write what AnalysisRun {} measures", run.name);
+        record.refused.clone().map(|message| Reason::Refused { action, message })
+    };
+    runs.into_iter().flatten().filter_map(refusal).collect()
 }
 
 /// The background analysis without which nothing goes on.

@@ -52,7 +52,8 @@ mod tests {
     use super::*;
 
     fn says(reason: &str, message: &str) -> bool {
-        let ready = json!({"type": "Ready", "status": "False", "reason": reason, "message": message});
+        let ready =
+            json!({"type": "Ready", "status": "False", "reason": reason, "message": message});
         kept(&json!({"metadata": {"name": "web"}, "status": {"conditions": [ready]}})).is_none()
     }
 
