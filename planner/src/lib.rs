@@ -35,6 +35,7 @@ mod standstill;
 mod status;
 mod steps;
 mod support;
+pub mod traffic;
 mod transition;
 mod workload;
 
