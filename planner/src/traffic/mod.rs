@@ -5,6 +5,7 @@
 //! shell that sends the difference, and nothing where there is none.
 
 pub mod gateway_api;
+pub mod istio;
 
 use std::fmt;
 
