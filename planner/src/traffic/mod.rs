@@ -4,8 +4,10 @@
 //! A renderer changes the fields that are ours and hands back all others as they were. It is the
 //! shell that sends the difference, and nothing where there is none.
 
+pub mod apisix;
 pub mod gateway_api;
 pub mod istio;
+pub mod traefik;
 
 use std::fmt;
 
