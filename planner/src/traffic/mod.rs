@@ -7,6 +7,8 @@
 pub mod apisix;
 pub mod gateway_api;
 pub mod istio;
+pub mod nginx;
+pub mod smi;
 pub mod traefik;
 
 use std::fmt;
