@@ -4,7 +4,10 @@
 //! A renderer changes the fields that are ours and hands back all others as they were. It is the
 //! shell that sends the difference, and nothing where there is none.
 
+pub mod alb;
+pub mod ambassador;
 pub mod apisix;
+pub mod app_mesh;
 pub mod gateway_api;
 pub mod istio;
 pub mod nginx;
