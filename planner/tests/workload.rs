@@ -184,9 +184,7 @@ fn given_back_in_the_preview(released: bool, previewed: i64) -> Vec<Action> {
 
 #[test]
 fn a_version_in_its_preview_gets_no_clients_when_it_is_given_back() {
-    let released = |actions: &[Action], name: &str| {
-        matches!(actions, [Action::ReleaseService { service, .. }] if service == name)
-    };
+    let released = |actions: &[Action], name: &str| matches!(actions, [Action::ReleaseService { service, .. }] if service == name);
     assert!(released(&given_back_in_the_preview(false, 2), "next"));
     let emptied = given_back_in_the_preview(true, 2);
     assert!(

@@ -67,10 +67,7 @@ struct Condition {
 /// # Errors
 ///
 /// As the API server answers.
-pub(crate) async fn pods(
-    client: &Client,
-    snapshot: &Snapshot,
-) -> Result<Vec<PodRecord>, Failure> {
+pub(crate) async fn pods(client: &Client, snapshot: &Snapshot) -> Result<Vec<PodRecord>, Failure> {
     let rollout = &snapshot.rollout;
     let selector = sluice_planner::selector(snapshot).map(label_selector).unwrap_or_default();
     let params = ListParams::default().labels(&selector);
