@@ -150,19 +150,29 @@ async fn pass(
         plan = (shell.policy)(snapshot);
     }
     if plan.needs.contains(&Need::PreviewEndpoints) {
-        snapshot.facts.preview_endpoints =
-            facts::preview_endpoints(&shell.client, &snapshot.rollout).await?;
-        plan = (shell.policy)(snapshot);
+        match facts::preview_endpoints(&shell.client, &snapshot.rollout).await {
+            Ok(endpoints) => {
+                snapshot.facts.preview_endpoints = endpoints;
+                plan = (shell.policy)(snapshot);
+            }
+            // The plan holds without them: clients stay where they are, and deadlines run.
+            Err(failure) => {
+                let (namespace, name) = (&snapshot.rollout.namespace, &snapshot.rollout.name);
+                tracing::warn!(namespace, name, "cannot look at the EndpointSlices: {failure}");
+            }
+        }
     }
     // Not limited: what is evicted is decided by how the pods stand at this instant.
     if plan.needs.contains(&Need::Pods) {
-        let pods = facts::pods(&shell.client, &snapshot.rollout).await;
+        let pods = facts::pods(&shell.client, snapshot).await;
         if let Err(failure) = &pods {
             let (namespace, name) = (&snapshot.rollout.namespace, &snapshot.rollout.name);
             tracing::warn!(namespace, name, "cannot look at the pods: {failure}");
         }
         snapshot.facts.pods = match pods {
-            Err(failure @ Failure::Unanswered(_)) => return Err(failure),
+            Err(failure @ Failure::Unanswered(_)) if limits.failures < TELL_UNANSWERED => {
+                return Err(failure);
+            }
             pods => Some(pods.map_err(|failure| failure.to_string())),
         };
         plan = (shell.policy)(snapshot);

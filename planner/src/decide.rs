@@ -197,6 +197,10 @@ fn actions(
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let (mut moves, mut switches) = towards(release, decision.entry, stage, status);
     moves.actions.append(&mut switches.actions);
+    if stage == Stage::Aborted {
+        // Nobody waits for it: should it be refused, all else has been done.
+        moves.actions.sort_by_key(|action| matches!(action, Action::CreateReplicaSet { .. }));
+    }
     moves.actions.extend(workload::scale_down(release, stage, &moves.asked, status));
     moves.actions.extend(services::releases(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.

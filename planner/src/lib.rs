@@ -82,8 +82,10 @@ pub fn plan(s: &Snapshot) -> Plan {
             resolved = snapshot;
             &*resolved
         }
-        Resolved::Invalid(problems) => return refuse::invalid(s, problems),
-        Resolved::Unread => return refuse::unread(s),
+        Resolved::Invalid(problems) => {
+            return retreat::with_retreat(s, refuse::invalid(s, problems));
+        }
+        Resolved::Unread => return retreat::with_retreat(s, refuse::unread(s)),
     };
     if workload::give_back::is_asked(&s.rollout)
         && let Some(plan) = workload::give_back::on_request(s)

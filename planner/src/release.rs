@@ -187,6 +187,15 @@ impl<'a> Release<'a> {
         current == self.new.hash() || (!current.is_empty() && dying())
     }
 
+    /// Whether a version that is neither new nor stable was the new one until now: it was left before
+    /// it was promoted.
+    pub(crate) fn was_under_way(&self, rs: &ReplicaSetRecord) -> bool {
+        let status = self.status();
+        rs.hash == status.current_pod_hash
+            && rs.hash != status.stable_rs
+            && rs.hash != self.new.hash()
+    }
+
     /// Whether there is no version to fall back to.
     pub(crate) fn is_initial(&self) -> bool {
         !self.is_steady() && self.stable.is_none()

@@ -12,6 +12,7 @@ use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, T
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
 use crate::release::{New, Patience, Release, patience};
+use crate::services::stable_selects_new;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, kept_by_stable, split_for};
@@ -128,6 +129,13 @@ pub(crate) fn moves(
     }
     movers.push(match release.new.record() {
         Some(rs) if targets.new == Pods::ZERO => leaving(release, rs, Pods::ZERO, routed),
+        // Clients are on it, and are to go back to the stable version first (another strategy, other
+        // steps).
+        Some(rs) if cursor.index < release.step_count() && stable_selects_new(release) => Mover {
+            keep: rs.desired,
+            least: release.bounds.least_routed(),
+            ..mover(rs, targets.new)
+        },
         Some(rs) => mover(rs, targets.new),
         None => Mover {
             desired: Pods::ZERO,
@@ -160,7 +168,10 @@ pub(crate) fn moves(
     for (rs, pods) in existing.zip(&asked) {
         let is_stable = distinct_stable.is_some_and(|stable| stable.uid == rs.uid);
         let overtaken = stage != Stage::Steady && !is_stable;
-        let notes = if overtaken { not_promoted(rs, *pods) } else { BTreeMap::new() };
+        let mut notes = if overtaken { not_promoted(rs, *pods) } else { BTreeMap::new() };
+        if release.was_under_way(rs) {
+            notes.insert(NOT_PROMOTED.to_owned(), Some("true".to_owned()));
+        }
         patches.extend(patch(release, rs, *pods, notes, None));
     }
     if let New::Found(rs) = &release.new {

@@ -33,6 +33,12 @@ pub(crate) fn stable_is_on_new(release: &Release<'_>) -> bool {
     stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
 }
 
+/// Whether there is a stable Service, and it selects the new version.
+pub(crate) fn stable_selects_new(release: &Release<'_>) -> bool {
+    let stable = release.strategy.canary().and_then(|c| service(release, &c.stable_service));
+    stable.is_some_and(|s| s.hash() == Some(release.new.hash()))
+}
+
 /// What to switch now.
 ///
 /// `asked` are the pods that are asked for in this very pass: a version that loses some counts as
@@ -210,7 +216,7 @@ pub fn release_all(
         .collect()
 }
 
-fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
+pub(crate) fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
     let names = match release.strategy {
         Strategy::Canary(canary) => [&canary.stable_service, &canary.canary_service],
         Strategy::BlueGreen(b) => [&b.active_service, &b.preview_service],

@@ -109,7 +109,7 @@ fn two_versions(release: &Release<'_>, decision: &Decision<'_>, status: &mut Rol
     let selected = |service: Option<&ServiceRecord>| {
         service.and_then(ServiceRecord::hash).unwrap_or_default().to_owned()
     };
-    status.blue_green.active_selector = selected(blue_green::active(release));
+    status.blue_green.active_selector = blue_green::in_use(release).unwrap_or_default().to_owned();
     status.blue_green.preview_selector = selected(blue_green::preview(release));
     status.blue_green.scale_up_preview_check_point =
         blue_green::is_beyond_preview(release, decision.entry, gate);
