@@ -177,6 +177,7 @@ pub(crate) fn moves(
         None => Mover {
             desired: Pods::ZERO,
             serving: Pods::ZERO,
+            unsettled: Pods::ZERO,
             target: targets.new,
             keep: Pods::ZERO,
             least: Pods::ZERO,
@@ -264,6 +265,7 @@ fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
     Mover {
         desired: rs.desired,
         serving: rs.serving(),
+        unsettled: rs.unsettled(),
         target,
         keep: Pods::ZERO,
         least: Pods::ZERO,
