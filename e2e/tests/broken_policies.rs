@@ -225,6 +225,20 @@ fn i16_a_stable_version_before_its_time_is_caught() {
 }
 
 #[test]
+fn i25_a_scale_that_lies_is_caught() {
+    let outcome = with_policy("steps-with-timed-pauses", |s, mut plan| {
+        // What was counted first is told for ever.
+        let before = &s.rollout.status;
+        if let Some(write) = &mut plan.status {
+            write.status.hpa_replicas = before.hpa_replicas;
+        }
+        plan.status = plan.status.filter(|write| write.status != *before);
+        plan
+    });
+    assert_caught(&outcome, "I25");
+}
+
+#[test]
 fn i19_writing_at_rest_is_caught() {
     let tick = AtomicBool::new(false);
     let outcome = with_policy("instance-id", move |s, mut plan| {

@@ -268,7 +268,7 @@ fn finish(
     let urgency = status::urgency(release.status(), &status);
     // What was decided once and for all is written down before it is acted on: whoever goes on
     // from here would else have to find the same, of pods that have moved since.
-    let written_first = urgency.is_some() && decision.is_final();
+    let written_first = urgency.is_some() && decision.is_final(release.status());
     if release.snapshot.failure.is_some() || written_first {
         actions.clear();
     }

@@ -66,6 +66,7 @@ pub(crate) type Goal<'a> = Option<(&'a ReplicaSetRecord, Pods)>;
 
 fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> Goal<'a> {
     let all_steps_done = cursor.index >= release.step_count();
+    let mut least = release.bounds.enough_to_route();
     let to = match stage {
         // What was promoted in this very pass is stable only by its status yet to be written.
         Stage::Initial | Stage::Steady => new(release),
@@ -74,9 +75,14 @@ fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> G
         Stage::Stepping | Stage::Promoting if all_steps_done => new(release),
         // No room for two: where the only pod is the new version's, there the Service has to be.
         Stage::Stepping if only_new(release, cursor) => new(release),
-        Stage::Stepping | Stage::Promoting | Stage::Aborted => release.stable.as_deref(),
+        // More than the step leaves it, it will not have: a Service that is new here need not wait.
+        Stage::Stepping => {
+            least = least.min(split_for(release, cursor.weight(release)).stable).max(Pods::ONE);
+            release.stable.as_deref()
+        }
+        Stage::Promoting | Stage::Aborted => release.stable.as_deref(),
     };
-    Some((to?, release.bounds.enough_to_route()))
+    Some((to?, least))
 }
 
 pub(crate) fn new<'a>(release: &'a Release<'_>) -> Option<&'a ReplicaSetRecord> {

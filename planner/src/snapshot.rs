@@ -109,8 +109,20 @@ pub struct ReplicaSetRecord {
 impl ReplicaSetRecord {
     /// Pods that serve and that this ReplicaSet keeps: a status may lag behind a smaller spec.
     pub fn serving(&self) -> Pods {
-        self.available.min(self.desired)
+        serving_of(self.desired, self.available, self.unsettled())
     }
+
+    /// Pods that are ready and not available yet (`minReadySeconds`).
+    pub fn unsettled(&self) -> Pods {
+        (self.ready - self.available).or_none()
+    }
+}
+
+/// Of the pods that serve, those that are left for sure when a ReplicaSet is asked for so many pods: it
+/// gives up first what is not ready, and then any, those that are not available yet or those that are.
+pub(crate) fn serving_of(asked: Pods, available: Pods, unsettled: Pods) -> Pods {
+    let lost = (available + unsettled - asked).or_none();
+    (available - lost).or_none().min(asked)
 }
 
 /// A Service as the planner needs it.

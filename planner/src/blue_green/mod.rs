@@ -68,7 +68,7 @@ pub(crate) fn advance(release: &Release<'_>, entry: &mut Entry, is_free: bool) -
             false if entry.stage == Stage::Promoting => cut_over(release),
             false => Gate::CutOver,
         },
-        Stage::Stepping if active_is_on_new(release) => {
+        Stage::Stepping if active_is_on_new(release) || has_lost_it(release) => {
             entry.cursor.pauses.retain(|p| p.reason != PauseReason::BlueGreenPause);
             ask_again(release, entry, Place::PostPromotion);
             let measures = blue_green.post_promotion_analysis.is_some();
@@ -258,6 +258,13 @@ pub(crate) fn active<'a>(release: &'a Release<'_>) -> Option<&'a ServiceRecord> 
 pub(crate) fn preview<'a>(release: &'a Release<'_>) -> Option<&'a ServiceRecord> {
     let name = &release.strategy.blue_green()?.preview_service;
     release.snapshot.services.get(name).map(AsRef::as_ref)
+}
+
+/// Whether clients used the new version until somebody took the selector of their Service off, or made
+/// the Service anew: it goes back to where it was, and what is measured goes on.
+fn has_lost_it(release: &Release<'_>) -> bool {
+    let used = release.status().blue_green.active_selector == release.new.hash();
+    used && active(release).is_some_and(|service| service.hash().is_none())
 }
 
 /// Whether clients use the new version.

@@ -46,11 +46,13 @@ pub(crate) struct Decision<'a> {
 
 impl Decision<'_> {
     /// Whether it was decided by how things stand at this instant: a step that is over, a version
-    /// that is whole, a deadline.
-    pub(crate) fn is_final(&self) -> bool {
+    /// that is whole, a deadline; or an abort that other steps take back, so that nobody sees the
+    /// version that was given up get pods (I7).
+    pub(crate) fn is_final(&self, before: &RolloutStatus) -> bool {
         !self.entry.cursor.completed.is_empty()
             || self.promoted.is_some()
             || self.abort_cause.is_some()
+            || (before.abort && self.entry.reset && !self.entry.new_template)
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn stage_reasons(
     let mut out = Vec::new();
     if status.abort {
         out.push(aborted(release, status));
+        out.extend(in_trouble(release, &out));
         return out;
     }
     if !decision.unfit.is_empty() {
@@ -93,6 +94,7 @@ pub(crate) fn stage_reasons(
     if out.is_empty() {
         out.extend(unmeasured(release, entry, status));
     }
+    out.extend(in_trouble(release, &out));
     if out.is_empty() {
         out.push(Reason::RolledOut {
             revision: release.revision,
@@ -104,6 +106,31 @@ pub(crate) fn stage_reasons(
         out.extend(blue_green::kept(release));
     }
     out
+}
+
+/// ReplicaSets that lack pods and report why (a quota), whatever else is waited for: an autoscaler
+/// may ask for more pods at any time.
+fn in_trouble(release: &Release<'_>, said: &[Reason]) -> Vec<Reason> {
+    let is_said = |rs: &ReplicaSetRecord| {
+        let named = |reason: &Reason| matches!(reason, Reason::PodsNotAvailable { replica_set, .. } if *replica_set == rs.name);
+        said.iter().any(named)
+    };
+    let stable = release.stable.as_ref().filter(|_| !release.is_steady());
+    let roles = release.older.iter().map(|rs| (Role::Older, rs));
+    let roles = stable.map(|rs| (Role::Stable, rs)).into_iter().chain(roles);
+    let roles = release.new.record().map(|rs| (Role::New, rs)).into_iter().chain(roles);
+    roles
+        .filter(|(_, rs)| rs.failure.is_some() && rs.serving() < rs.desired && !is_said(rs))
+        .map(|(role, rs)| Reason::PodsNotAvailable {
+            step: String::new(),
+            role,
+            replica_set: rs.name.clone(),
+            available: rs.serving(),
+            needed: rs.desired,
+            trouble: rs.failure.clone(),
+            deadline: None,
+        })
+        .collect()
 }
 
 fn is_waiting(reasons: &[Reason]) -> bool {

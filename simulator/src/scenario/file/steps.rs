@@ -18,6 +18,9 @@ pub struct PatchStep {
     pub subresource: Option<String>,
     /// The patch.
     pub merge: Value,
+    /// The API server refuses it, in words that hold these.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// An object to be deleted.

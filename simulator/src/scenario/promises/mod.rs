@@ -1,5 +1,5 @@
 //! The promises, watched from outside: an onlooker that reads only API objects and knows nothing of
-//! how they came about (spec "Invariants", I1, I2, I5, I6, I7, I8, I14, I16).
+//! how they came about (spec "Invariants", I1, I2, I5, I6, I7, I8, I14, I16; and I25, which is ours).
 //!
 //! It is shown every change in the order of the cluster's versions: on the simulator after every
 //! write, on a real control plane from the watches of all kinds.
@@ -8,6 +8,7 @@ mod availability;
 mod direction;
 mod identity;
 mod routes;
+mod scale;
 mod silence;
 mod verdicts;
 
@@ -42,7 +43,7 @@ pub enum Writer {
     Unknown,
 }
 
-/// The promises that are watched: their numbers, and what they say in short.
+/// The promises that an [`Onlooker`] watches: their numbers, and what they say in short.
 pub const PROMISES: [(&str, &str); 10] = [
     ("I1", "no scaling leaves too few pods"),
     ("I2", "no Service selects a version without pods"),
@@ -147,6 +148,13 @@ impl Watchman {
             found.extend(silence::kept(&rollout));
             self.add(found);
         }
+    }
+
+    /// Looks at what the Rollouts say of themselves when all has come to rest, and nothing that is
+    /// to be told waits any longer.
+    pub(super) fn all_told(&mut self, mirror: &Mirror) {
+        let found = mirror.all("Rollout").flat_map(|rollout| scale::truth(mirror, rollout));
+        self.add(found.collect());
     }
 
     fn add(&mut self, found: Vec<Breach>) {
