@@ -17,6 +17,7 @@ mod movement;
 pub mod names;
 mod newest;
 mod news;
+mod own_fields;
 mod plan;
 mod quantity;
 mod reason;
@@ -38,6 +39,7 @@ mod workload;
 
 pub use annotations::Annotations;
 pub use build::owner_reference;
+pub use own_fields::{OwnField, SetBefore, SetFields, forget, remember};
 pub use plan::{Action, MetadataChange, Plan, StatusWrite, Urgency, Wake};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};

@@ -74,6 +74,10 @@ pub(super) struct Loop {
     pub(super) settled: BTreeMap<Key, BTreeMap<String, String>>,
     /// Pods that could not be evicted, of Rollouts that restart.
     pub(super) refused: BTreeMap<Key, BTreeMap<String, sluice_planner::RefusedEviction>>,
+    /// What was set lately in objects of others.
+    pub(super) set_fields: BTreeMap<Key, sluice_planner::SetFields>,
+    /// So many of them are there when old ones are looked for next.
+    pub(super) set_fields_most: usize,
     quarantine_told: BTreeMap<Key, String>,
     pub(super) forget_at: BTreeMap<Key, Instant>,
     led: bool,
@@ -113,6 +117,8 @@ impl Loop {
             facts_at: BTreeMap::new(),
             pods_at: BTreeMap::new(),
             refused: BTreeMap::new(),
+            set_fields: BTreeMap::new(),
+            set_fields_most: 0,
             settled: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),
             forget_at: BTreeMap::new(),

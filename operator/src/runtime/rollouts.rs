@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use sluice_planner::{
-    Facts, FailureKind, RolloutRecord, Snapshot, Wake, Workload, release_all, selector,
+    Facts, FailureKind, OwnField, RolloutRecord, Snapshot, Wake, Workload, forget, release_all,
+    remember, selector,
 };
 use tokio::time::Instant;
 
@@ -51,6 +52,7 @@ impl Loop {
             runs: self.world.runs_of(&record.uid),
             templates: self.world.templates_of(&record),
             facts: Facts {
+                set_fields: self.set_fields.get(key).cloned().unwrap_or_default(),
                 refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
                 settled_metadata: self.settled.get(key).cloned().unwrap_or_default(),
                 ..Facts::default()
@@ -134,6 +136,7 @@ impl Loop {
         } else {
             self.refused.insert(key.clone(), report.refused_evictions);
         }
+        self.remember_fields(&key, report.set_fields);
         match report.counts {
             CountsFate::HeldBack => {
                 let due = self.counts.held_back(&key, now);
@@ -159,11 +162,31 @@ impl Loop {
     }
 
     /// Lets go of the Services of a Rollout that is gone, once the API server has confirmed that.
+    fn remember_fields(&mut self, key: &Key, set: Vec<OwnField>) {
+        if set.is_empty() {
+            return;
+        }
+        let now = self.shell.clock.now();
+        // Of each update a few are remembered, and all of them for minutes only.
+        if self.set_fields.len() >= self.set_fields_most {
+            self.set_fields.retain(|_, set| {
+                forget(set, now);
+                !set.is_empty()
+            });
+            self.set_fields_most = 2 * self.set_fields.len() + 64;
+        }
+        let known = self.set_fields.entry(key.clone()).or_default();
+        for own in set {
+            remember(known, own, now);
+        }
+    }
+
     fn after_deletion(&mut self, key: &Key, now: Instant) -> Option<Work> {
         self.counts.forget(key);
         self.facts_at.remove(key);
         self.pods_at.remove(key);
         self.refused.remove(key);
+        self.set_fields.remove(key);
         self.settled.remove(key);
         self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
