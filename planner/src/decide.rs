@@ -18,8 +18,8 @@ use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
 use crate::{
-    analysis, blue_green, ephemeral, fail_fast, history, news, refuse, restart, retreat, scale,
-    standstill, workload,
+    analysis, blue_green, ephemeral, fail_fast, history, news, own_fields, refuse, restart,
+    retreat, scale, standstill, workload,
 };
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
@@ -262,6 +262,9 @@ fn finish(
             Reason::Refused { action: failure.action.clone(), message: failure.message.clone() },
         );
     }
+    let taken_back = own_fields::pace(release.snapshot, release.revision, &mut actions);
+    reasons.extend(taken_back.reasons);
+    wake = wake.sooner(taken_back.wake);
     status::say_ready(&mut status, release.now, &reasons);
     let mut transitions = news::transitions(release, decision, &status);
     transitions.extend(standstill::news(release, decision.entry, &status, &reasons));

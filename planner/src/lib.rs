@@ -17,6 +17,7 @@ mod movement;
 pub mod names;
 mod newest;
 mod news;
+mod own_fields;
 mod plan;
 mod pod_trouble;
 mod quantity;
@@ -40,6 +41,7 @@ mod workload;
 
 pub use annotations::Annotations;
 pub use build::owner_reference;
+pub use own_fields::{OwnField, SetBefore, SetFields, forget, remember};
 pub use plan::{Action, MetadataChange, Plan, StatusWrite, Urgency, Wake};
 pub use pod_trouble::{Cause, Ended, PodTrouble, Waits};
 pub use quantity::{Pods, Weight};

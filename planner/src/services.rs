@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::own_fields;
 use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::reason::Reason;
@@ -135,10 +136,16 @@ impl Switches {
         let selected = service.hash() == Some(to.hash.as_str());
         let serving = to.serving().min(asked.get(&to.hash).copied().unwrap_or(to.desired));
         if !selected {
+            let is_stable = release.stable.as_ref().is_some_and(|rs| rs.hash == to.hash);
+            let was_selected =
+                adopted || own_fields::was_selected(release.snapshot, &service.name, &to.hash);
             let least = match standing(release, service) {
                 // A Service without a hash selects all versions' pods: it narrows to a whole one.
                 // Of a blue-green release, the version that nobody has promoted is one of them.
                 Standing::All if release.strategy.blue_green().is_some() => least,
+                // Somebody took the hash off: what it had selected is whole when it has the pods of
+                // this step.
+                Standing::All if is_stable && was_selected => to.desired.max(Pods::ONE),
                 Standing::All => least.max(to.desired),
                 // However few they are, they are more than now.
                 Standing::Version(now) if now < serving => Pods::ONE,

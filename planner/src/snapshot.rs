@@ -15,6 +15,7 @@ use sluice_crd::rollout::{RolloutSpec, RolloutStatus};
 use sluice_crd::time::Time;
 
 use crate::annotations::Annotations;
+use crate::own_fields::SetFields;
 use crate::pod_trouble::PodTrouble;
 use crate::quantity::Pods;
 
@@ -256,6 +257,8 @@ pub struct Facts {
     pub pods: Option<Result<Vec<PodRecord>, String>>,
     /// Evictions that were refused the last time that they were tried, by pod.
     pub refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// What was set lately in objects of others; without it nothing is known to be taken back.
+    pub set_fields: SetFields,
     /// [`Plan::settled_metadata`](crate::Plan::settled_metadata) of the last plan that was carried
     /// out.
     pub settled_metadata: BTreeMap<String, String>,

@@ -202,6 +202,7 @@ impl Runner<'_> {
                     .verb(name, |r| verbs::skip_current_step(r).map_err(|e| e.to_string()))
                     .await
             }
+            Step::ArgoCd(order) => self.user.argo_cd(&order.rollout, order.does).await,
             Step::Abort(name) => self.user.verb(name, |_| Ok(verbs::abort())).await,
             Step::Retry(name) => self.user.verb(name, |_| Ok(verbs::retry())).await,
             Step::Pause(name) => self.user.verb(name, |_| Ok(verbs::pause())).await,
