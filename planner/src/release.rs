@@ -187,15 +187,6 @@ impl<'a> Release<'a> {
         current == self.new.hash() || (!current.is_empty() && dying())
     }
 
-    /// Whether a version that is neither new nor stable was the new one until now: it was left before
-    /// it was promoted.
-    pub(crate) fn was_under_way(&self, rs: &ReplicaSetRecord) -> bool {
-        let status = self.status();
-        rs.hash == status.current_pod_hash
-            && rs.hash != status.stable_rs
-            && rs.hash != self.new.hash()
-    }
-
     /// Whether there is no version to fall back to.
     pub(crate) fn is_initial(&self) -> bool {
         !self.is_steady() && self.stable.is_none()
@@ -213,6 +204,15 @@ impl<'a> Release<'a> {
             |rs: &&Arc<ReplicaSetRecord>| new.created < rs.created && rs.created < stable.created;
         let count = self.older.iter().filter(between).count();
         i64::try_from(count).is_ok_and(|count| count < i64::from(window.revisions))
+    }
+
+    /// Whether an older version was given up before it was promoted, as far as this pass shows: it
+    /// was the current one until now, or it came after the one that is stable all the same.
+    pub(crate) fn is_overtaken(&self, rs: &ReplicaSetRecord) -> bool {
+        let stable = self.new.record().filter(|_| self.is_steady());
+        let revisions = rs.revision().zip(stable.and_then(|stable| stable.revision()));
+        rs.hash == self.status().current_pod_hash
+            || revisions.is_some_and(|(its, stable)| its > stable)
     }
 
     pub(crate) fn step_count(&self) -> usize {
