@@ -8,7 +8,10 @@ use sluice_crd::rollout::RolloutStatus;
 use crate::build::{self, Blueprint};
 use crate::ephemeral;
 use crate::movement::{Bounds, Mover, next};
-use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
+use crate::names::{
+    DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, SCALE_DOWN_DEADLINE,
+    TEMPLATE_DIGEST,
+};
 use crate::plan::{Action, Wake};
 use crate::quantity::{Pods, Weight};
 use crate::release::{New, Patience, Release, patience};
@@ -208,8 +211,10 @@ pub(crate) fn moves(
     let existing = release.older.iter().chain(distinct_stable);
     for (rs, pods) in existing.zip(&asked) {
         let is_stable = distinct_stable.is_some_and(|stable| stable.uid == rs.uid);
-        let overtaken = stage != Stage::Steady && !is_stable;
-        let notes = if !is_stable && release.is_overtaken(rs) {
+        let overtaken = stage != Stage::Steady;
+        let notes = if is_stable {
+            no_deadline(rs).into_iter().collect()
+        } else if release.is_overtaken(rs) {
             [(NOT_PROMOTED.to_owned(), Some("true".to_owned()))].into()
         } else if overtaken {
             not_promoted(rs, *pods)
@@ -222,6 +227,7 @@ pub(crate) fn moves(
         let seconds = release.spec().min_ready_seconds;
         let min_ready = (rs.min_ready_seconds != seconds).then_some(seconds);
         let mut notes = marks(release, rs);
+        notes.extend(no_deadline(rs));
         if stage == Stage::Aborted {
             notes.extend(not_promoted(rs, new_pods));
         }
@@ -246,6 +252,11 @@ fn made_up_for(release: &Release<'_>, stage: Stage, cursor: &Cursor, new_target:
     let serving = release.new.available().min(new_target) + older(ReplicaSetRecord::serving);
     let asked = release.new.desired().max(new_target) + older(|rs| rs.desired);
     (release.bounds.fewest - serving).min(release.bounds.most - asked).or_none()
+}
+
+/// A deadline of blue-green, on a version that is in use again.
+fn no_deadline(rs: &ReplicaSetRecord) -> Option<(String, Option<String>)> {
+    rs.annotations.get(SCALE_DOWN_DEADLINE).map(|_| (SCALE_DOWN_DEADLINE.to_owned(), None))
 }
 
 /// A version that loses pods before it was promoted: nobody goes back to it unasked. It rides along.

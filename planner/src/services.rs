@@ -134,7 +134,9 @@ impl Switches {
             return;
         }
         let selected = service.hash() == Some(to.hash.as_str());
-        let serving = to.serving().min(asked.get(&to.hash).copied().unwrap_or(to.desired));
+        // Scaled down and up again in quick succession, it still counts the pods that go.
+        let counted = if to.unobserved { Pods::ZERO } else { to.serving() };
+        let serving = counted.min(asked.get(&to.hash).copied().unwrap_or(to.desired));
         if !selected {
             let is_stable = release.stable.as_ref().is_some_and(|rs| rs.hash == to.hash);
             let was_selected =

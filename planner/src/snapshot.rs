@@ -103,6 +103,8 @@ pub struct ReplicaSetRecord {
     pub ready: Pods,
     /// `status.availableReplicas`.
     pub available: Pods,
+    /// Whether the status is that of an earlier spec: of the pods that it counts, some may be going.
+    pub unobserved: bool,
     /// The message of its condition `ReplicaFailure`, when true (a quota, a webhook).
     pub failure: Option<String>,
 }

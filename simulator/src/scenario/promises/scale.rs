@@ -12,7 +12,8 @@ pub(super) fn truth(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
     let Some(selector) = status["selector"].as_str().filter(|s| !s.is_empty()) else {
         return Vec::new();
     };
-    // A spec that is refused is not looked into, and its Services may be missing.
+    // A spec that is refused is not looked into, and its Services may be missing; what was given back
+    // has no pods, and no Service is its own.
     if status["message"].as_str().is_some_and(is_refused) {
         return Vec::new();
     }
@@ -37,7 +38,7 @@ pub(super) fn truth(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
 const HASH: &str = "rollouts-pod-template-hash=";
 
 fn is_refused(message: &str) -> bool {
-    ["InvalidSpec", "UnsupportedFeature"].iter().any(|word| message.starts_with(word))
+    ["InvalidSpec", "UnsupportedFeature", "given back"].iter().any(|word| message.starts_with(word))
 }
 
 /// Whether a pod counts for its ReplicaSet: it is not going, and not over.
