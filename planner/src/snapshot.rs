@@ -108,7 +108,7 @@ pub struct ReplicaSetRecord {
 impl ReplicaSetRecord {
     /// Pods that serve and that this ReplicaSet keeps: a status may lag behind a smaller spec.
     pub fn serving(&self) -> Pods {
-        serving_of(self.desired, self.available, self.unsettled())
+        self.available.min(self.desired)
     }
 
     /// Pods that are ready and not available yet (`minReadySeconds`).
