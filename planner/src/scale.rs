@@ -201,7 +201,13 @@ pub(crate) fn moves(
     for (rs, pods) in existing.zip(&asked) {
         let is_stable = distinct_stable.is_some_and(|stable| stable.uid == rs.uid);
         let overtaken = stage != Stage::Steady && !is_stable;
-        let notes = if overtaken { not_promoted(rs, *pods) } else { BTreeMap::new() };
+        let notes = if !is_stable && release.is_overtaken(rs) {
+            [(NOT_PROMOTED.to_owned(), Some("true".to_owned()))].into()
+        } else if overtaken {
+            not_promoted(rs, *pods)
+        } else {
+            BTreeMap::new()
+        };
         patches.extend(patch(release, rs, *pods, notes, None));
     }
     if let New::Found(rs) = &release.new {

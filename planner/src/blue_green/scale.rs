@@ -199,7 +199,8 @@ fn older(release: &Release<'_>, stage: Stage, routed: &BTreeSet<String>) -> Vec<
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
         let overtaken =
             newer && stage != Stage::Steady && rs.desired > Pods::ZERO && deadline_of(rs).is_none();
-        let overtaken = overtaken.then(|| (NOT_PROMOTED.to_owned(), Some("true".to_owned())));
+        let overtaken = (overtaken || release.is_overtaken(rs))
+            .then(|| (NOT_PROMOTED.to_owned(), Some("true".to_owned())));
         if rs.desired == Pods::ZERO || routed.contains(&rs.hash) || !is_safe {
             return Fate { notes: overtaken.into_iter().collect(), ..Fate::stays(rs.desired) };
         }
