@@ -205,8 +205,9 @@ fn older(release: &Release<'_>, stage: Stage, routed: &BTreeSet<String>) -> Vec<
         };
         // Overtaken before it was promoted: nobody goes back to it unasked.
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
-        let overtaken = newer && stage != Stage::Steady && rs.desired > Pods::ZERO;
-        if (overtaken || release.is_overtaken(rs)) && deadline_of(rs).is_none() {
+        let overtaken =
+            newer && stage != Stage::Steady && rs.desired > Pods::ZERO && deadline_of(rs).is_none();
+        if overtaken || release.is_overtaken(rs) {
             fate.notes.insert(NOT_PROMOTED.to_owned(), Some("true".to_owned()));
         }
         fate
