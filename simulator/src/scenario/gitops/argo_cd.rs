@@ -166,7 +166,7 @@ impl Action {
                 let generation = number(&rollout["metadata"]["generation"]).unwrap_or(0);
                 let seen = number(&status["observedGeneration"]);
                 let is_old = seen.is_none_or(|seen| seen > generation);
-                !promoted && !(is_old && !spec["strategy"]["blueGreen"].is_null())
+                !(promoted || is_old && !spec["strategy"]["blueGreen"].is_null())
             }
             Self::SkipCurrentStep => {
                 let steps = steps(rollout);

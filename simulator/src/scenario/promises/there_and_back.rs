@@ -142,6 +142,7 @@ fn identity(rollout: &Value, sets: &[&Value]) -> Vec<String> {
     let newest = sets.iter().map(revision).max().unwrap_or(0);
     let observed = &status["observedGeneration"];
     let said = observed.as_str().map_or_else(|| observed.to_string(), str::to_owned);
+    let generation = meta["generation"].to_string();
     let mark = &meta["annotations"][REVISION];
     those([
         (new.is_none(), "currentPodHash is no ReplicaSet's hash"),
@@ -155,7 +156,7 @@ fn identity(rollout: &Value, sets: &[&Value]) -> Vec<String> {
             new.is_some_and(|rs| revision(rs) != number(mark)),
             "its revision is not its ReplicaSet's",
         ),
-        (said != meta["generation"].to_string(), "observedGeneration is not its generation"),
+        (said != generation, "observedGeneration is not its generation"),
     ])
 }
 
