@@ -17,8 +17,11 @@ use crate::transition::{Transition, reasons};
 /// A write of ours is forgotten after so long: what is taken back later is another matter.
 const FORGET: TimeDelta = TimeDelta::minutes(10);
 
-/// The longest pause before a field is set again: a Service should not be without its selector.
-const LONGEST_PAUSE_SECONDS: i64 = 30;
+/// The longest pause before a field is set again, in seconds.
+const LONGEST_PAUSE: i64 = 30;
+
+/// The same for a Service: as long as it lacks its selector, its clients meet all versions.
+const LONGEST_PAUSE_OF_A_SERVICE: i64 = 1;
 
 /// A field of an object that is somebody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct OwnField {
     pub field: String,
     /// What it is set to.
     pub value: String,
+    /// The longest pause before it is set again, in seconds.
+    longest_pause: i64,
 }
 
 /// What was set, and how often in a row.
@@ -56,10 +61,10 @@ impl Action {
                 let selected = from.as_deref() == Some(to.as_str());
                 let mark = || format!("metadata.annotations[{MANAGED_BY}]");
                 let field = if selected { mark() } else { selector() };
-                vec![OwnField::of(format!("Service {service}"), field, to.clone())]
+                vec![OwnField::of_service(service, field, to.clone())]
             }
             Self::ReleaseService { service, .. } => {
-                vec![OwnField::of(format!("Service {service}"), selector(), String::new())]
+                vec![OwnField::of_service(service, selector(), String::new())]
             }
             Self::ScaleDeployment { name, scale: (_, to), .. } => {
                 let field = "spec.replicas".to_owned();
@@ -71,6 +76,7 @@ impl Action {
                     place: format!("Rollout {key}"),
                     field: format!("metadata.annotations[{key}]"),
                     value: value.clone(),
+                    longest_pause: LONGEST_PAUSE,
                 };
                 annotations.iter().map(own).collect()
             }
@@ -88,7 +94,12 @@ impl Action {
 
 impl OwnField {
     fn of(object: String, field: String, value: String) -> Self {
-        Self { place: object.clone(), object, field, value }
+        Self { place: object.clone(), object, field, value, longest_pause: LONGEST_PAUSE }
+    }
+
+    fn of_service(service: &str, field: String, value: String) -> Self {
+        let own = Self::of(format!("Service {service}"), field, value);
+        Self { longest_pause: LONGEST_PAUSE_OF_A_SERVICE, ..own }
     }
 }
 
@@ -106,13 +117,13 @@ pub fn forget(set: &mut SetFields, now: DateTime<Utc>) {
 }
 
 /// How long it is waited after a field was set so many times in a row.
-fn pause(times: u32) -> TimeDelta {
+fn pause(times: u32, longest: i64) -> TimeDelta {
     let seconds: i64 = match times {
         0 | 1 => 0,
         2..=6 => 1 << (times - 2),
-        _ => LONGEST_PAUSE_SECONDS,
+        _ => longest,
     };
-    TimeDelta::seconds(seconds)
+    TimeDelta::seconds(seconds.min(longest))
 }
 
 /// What follows from fields that were taken back.
@@ -129,7 +140,7 @@ pub(crate) fn pace(s: &Snapshot, revision: i64, actions: &mut Vec<Action>) -> Ta
         let mut is_left = true;
         for own in action.own_fields() {
             let Some(before) = set_lately(s, &own) else { continue };
-            let until = before.at + pause(before.times);
+            let until = before.at + pause(before.times, own.longest_pause);
             if s.now >= until {
                 action.tell_instead(told(&own, revision));
                 continue;
@@ -152,8 +163,7 @@ fn set_lately<'a>(s: &'a Snapshot, own: &OwnField) -> Option<&'a SetBefore> {
 
 /// Whether a Service was made to select a version lately, whatever it selects now.
 pub(crate) fn was_selected(s: &Snapshot, service: &str, hash: &str) -> bool {
-    let (object, value) = (format!("Service {service}"), hash.to_owned());
-    set_lately(s, &OwnField::of(object, String::new(), value)).is_some()
+    set_lately(s, &OwnField::of_service(service, String::new(), hash.to_owned())).is_some()
 }
 
 /// Once for an object, a value and a revision.
@@ -195,8 +205,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_have_an_end() {
-        let seconds: Vec<i64> = (0..9).map(|times| pause(times).num_seconds()).collect();
-        assert_eq!(seconds, [0, 0, 1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(pause(u32::MAX).num_seconds(), 30);
+        let seconds = |longest: i64| -> Vec<i64> {
+            (0..9).map(|times| pause(times, longest).num_seconds()).collect()
+        };
+        assert_eq!(seconds(LONGEST_PAUSE), [0, 0, 1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(seconds(LONGEST_PAUSE_OF_A_SERVICE), [0, 0, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(pause(u32::MAX, LONGEST_PAUSE).num_seconds(), 30);
     }
 }
