@@ -212,15 +212,8 @@ fn actions(
 
 /// Whether an action ends a run that the status names.
 fn ends_what_counts(release: &Release<'_>, action: &Action) -> bool {
-    let (canary, blue_green) = (&release.status().canary, &release.status().blue_green);
-    let named = [
-        &canary.current_step_analysis_run_status,
-        &canary.current_background_analysis_run_status,
-        &blue_green.pre_promotion_analysis_run_status,
-        &blue_green.post_promotion_analysis_run_status,
-    ];
     matches!(action, Action::TerminateRun { name, .. }
-        if named.into_iter().flatten().any(|run| run.name == *name))
+        if analysis::recorded(release.status()).any(|(_, run)| run.name == *name))
 }
 
 /// What brings pods and Services nearer to where this stage has them.

@@ -153,19 +153,12 @@ fn measuring(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Op
 
 /// Runs whose results cannot be written: nobody else knows what they measure.
 fn unwritten(release: &Release<'_>, status: &RolloutStatus) -> Vec<Reason> {
-    let (canary, blue_green) = (&status.canary, &status.blue_green);
-    let runs = [
-        &canary.current_step_analysis_run_status,
-        &canary.current_background_analysis_run_status,
-        &blue_green.pre_promotion_analysis_run_status,
-        &blue_green.post_promotion_analysis_run_status,
-    ];
     let refusal = |run: &RolloutAnalysisRunStatus| {
         let record = release.snapshot.runs.iter().find(|record| record.name == run.name)?;
         let action = format!("write what AnalysisRun {} measures", run.name);
         record.refused.clone().map(|message| Reason::Refused { action, message })
     };
-    runs.into_iter().flatten().filter_map(refusal).collect()
+    analysis::recorded(status).filter_map(|(_, run)| refusal(run)).collect()
 }
 
 /// The background analysis without which nothing goes on.
@@ -216,16 +209,8 @@ fn paused(
         let until = entry.cursor.pause_ends(release);
         return Reason::PausedAtStep { step: step_text(release, entry), since, until, rollout };
     }
-    let (canary, blue_green) = (&status.canary, &status.blue_green);
-    let runs = [
-        &canary.current_step_analysis_run_status,
-        &canary.current_background_analysis_run_status,
-        &blue_green.pre_promotion_analysis_run_status,
-        &blue_green.post_promotion_analysis_run_status,
-    ];
-    let undecided = runs
-        .into_iter()
-        .flatten()
+    let undecided = analysis::recorded(status)
+        .map(|(_, run)| run)
         .find(|run| run.status == AnalysisPhase::Inconclusive)
         .filter(|_| pause.reason == PauseReason::InconclusiveAnalysisRun);
     Reason::PausedFor {
