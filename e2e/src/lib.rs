@@ -4,6 +4,7 @@ pub mod bench;
 pub mod child;
 pub mod controlplane;
 pub mod end_state;
+pub mod footprint;
 pub mod kubectl;
 pub mod loopback;
 pub mod on_control_plane;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sluice_crd::analysis::AnalysisPhase;
+use sluice_crd::rollout::RolloutPhase;
 use sluice_e2e::scenarios;
 use sluice_e2e::under_test::Sluice;
 use sluice_planner::{Action, Plan, Pods, Snapshot, StatusWrite, Urgency, Wake, plan};
@@ -222,6 +223,73 @@ fn i16_a_stable_version_before_its_time_is_caught() {
         plan
     });
     assert_caught(&outcome, "I16");
+}
+
+#[test]
+fn i25_a_scale_that_lies_is_caught() {
+    let outcome = with_policy("steps-with-timed-pauses", |s, mut plan| {
+        // What was counted first is told for ever.
+        let before = &s.rollout.status;
+        if let Some(write) = &mut plan.status {
+            write.status.hpa_replicas = before.hpa_replicas;
+        }
+        plan.status = plan.status.filter(|write| write.status != *before);
+        plan
+    });
+    assert_caught(&outcome, "I25");
+}
+
+#[test]
+fn showing_what_is_not_so_is_caught() {
+    let outcome = with_policy("steps-with-timed-pauses", |_, mut plan| {
+        if let Some(write) = &mut plan.status
+            && write.status.phase == Some(RolloutPhase::Paused)
+        {
+            write.status.phase = Some(RolloutPhase::Healthy);
+        }
+        plan
+    });
+    assert_caught(&outcome, "ArgoCD");
+}
+
+#[test]
+fn a_flicker_is_caught() {
+    let tick = AtomicBool::new(false);
+    let outcome = with_policy("instance-id", move |s, mut plan| {
+        let mut status = plan.status.map_or_else(|| s.rollout.status.clone(), |w| w.status);
+        if status.stable_rs.is_empty() {
+            plan.status = Some(StatusWrite { status, urgency: Urgency::Decision });
+            return plan;
+        }
+        let odd = tick.fetch_xor(true, Ordering::Relaxed);
+        status.phase = Some(if odd { RolloutPhase::Healthy } else { RolloutPhase::Progressing });
+        plan.status = Some(StatusWrite { status, urgency: Urgency::Decision });
+        plan.wake = Wake::At(s.now + chrono::TimeDelta::seconds(1));
+        plan
+    });
+    assert_caught(&outcome, "ArgoCD");
+}
+
+#[test]
+fn conditions_that_say_otherwise_are_caught() {
+    let outcome = with_policy("abort-at-a-pause", |_, mut plan| {
+        if let Some(write) = &mut plan.status {
+            write.status.conditions.retain(|condition| condition.r#type != "Stalled");
+        }
+        plan
+    });
+    assert_caught(&outcome, "kstatus");
+}
+
+#[test]
+fn leaving_what_argo_rollouts_does_not_expect_is_caught() {
+    let outcome = with_policy("abort-at-a-pause", |_, mut plan| {
+        if let Some(write) = &mut plan.status {
+            write.status.aborted_at = None;
+        }
+        plan
+    });
+    assert_caught(&outcome, "Back");
 }
 
 #[test]

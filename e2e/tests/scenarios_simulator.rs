@@ -8,7 +8,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sluice_e2e::scenarios::{self, Named};
 use sluice_e2e::under_test::Sluice;
-use sluice_e2e::{end_state, scenarios::crds};
+use sluice_e2e::{end_state, footprint, scenarios::crds};
 use sluice_simulator::scenario::{Care, InMemory, Outcome, run};
 use sluice_simulator::{Crd, Cut, Options};
 
@@ -98,13 +98,16 @@ fn once(
         }
         let backend = InMemory::with_options(options, crds);
         let sluice = Sluice::default();
-        let outcome = match death {
+        let mut outcome = match death {
             None => run(&named.scenario, &named.folder, &backend, &sluice, Care::All).await,
             Some((nth, cut)) => {
                 let dying = backend.dying(&sluice, nth, cut);
                 run(&named.scenario, &named.folder, &backend, &dying, Care::NotEvents).await
             }
         };
+        let requests = backend.cluster().requests("controller");
+        let writes = requests.iter().filter(|request| request.is_write());
+        outcome.failures.extend(writes.filter_map(footprint::problem).take(1));
         if std::env::var_os("SLUICE_SHOW_WRITES").is_some() {
             show_writes(&backend);
         }

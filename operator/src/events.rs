@@ -7,7 +7,6 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::StreamExt as _;
 use kube::Client;
-use kube::core::params::PostParams;
 use kube::core::request::Request;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -15,7 +14,7 @@ use sluice_planner::{RolloutRecord, Transition};
 use tokio::sync::mpsc;
 
 use crate::metrics::Metrics;
-use crate::writer::answered;
+use crate::writer::{answered, post_params};
 
 /// The component that events name, as Argo Rollouts' do.
 pub const COMPONENT: &str = "rollouts-controller";
@@ -113,7 +112,7 @@ impl EventSender {
 async fn send(client: &Client, told: Told) {
     let path = format!("/api/v1/namespaces/{}/events", told.about.namespace);
     let body = event(&told.about, &told.transition, told.at).to_string().into_bytes();
-    let request = match Request::new(path).create(&PostParams::default(), body) {
+    let request = match Request::new(path).create(&post_params(), body) {
         Ok(request) => request,
         Err(error) => {
             tracing::warn!(%error, "an event could not be put into words");

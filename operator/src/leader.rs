@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use kube::Client;
-use kube::core::params::PostParams;
 use kube::core::request::Request;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::failure::Failure;
+use crate::writer::post_params;
 
 /// Until when this replica may write; `None` while it may not.
 pub type Fence = Option<Instant>;
@@ -174,13 +174,13 @@ impl Elector {
     }
 
     async fn create(&self, lease: &Value) -> Result<Value, Failure> {
-        let request = self.request().create(&PostParams::default(), lease.to_string().into_bytes());
+        let request = self.request().create(&post_params(), lease.to_string().into_bytes());
         self.send(request).await
     }
 
     async fn replace(&self, lease: &Value) -> Result<Value, Failure> {
         let body = lease.to_string().into_bytes();
-        let request = self.request().replace(&self.terms.name, &PostParams::default(), body);
+        let request = self.request().replace(&self.terms.name, &post_params(), body);
         self.send(request).await
     }
 
@@ -219,8 +219,7 @@ async fn try_release(client: &Client, terms: &Terms) -> Result<(), kube::Error> 
     lease["spec"]["holderIdentity"] = Value::from("");
     lease["spec"]["leaseDurationSeconds"] = Value::from(1);
     let body = lease.to_string().into_bytes();
-    let put = request
-        .replace(&terms.name, &PostParams::default(), body)
-        .map_err(kube::Error::BuildRequest)?;
+    let put =
+        request.replace(&terms.name, &post_params(), body).map_err(kube::Error::BuildRequest)?;
     client.request::<Value>(put).await.map(drop)
 }

@@ -8,8 +8,8 @@ use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
 use sluice_planner::{
-    self as planner, Action, FailureKind, Need, Plan, PodTrouble, RefusedEviction, Snapshot,
-    StatusWrite, Transition, Urgency, Wake,
+    self as planner, Action, FailureKind, Need, OwnField, Plan, PodTrouble, RefusedEviction,
+    Snapshot, StatusWrite, Transition, Urgency, Wake,
 };
 use tokio::time::Instant;
 
@@ -58,6 +58,8 @@ pub(crate) struct Report {
     pub(crate) pods_in_trouble: BTreeMap<String, Vec<PodTrouble>>,
     /// Evictions that are refused, where pods were looked at for that.
     pub(crate) refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// The fields of others' objects that were set.
+    pub(crate) set_fields: Vec<OwnField>,
     /// The plan's, where it was carried out.
     pub(crate) settled_metadata: Option<BTreeMap<String, String>>,
 }
@@ -106,6 +108,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         fetched_pods: false,
         pods_in_trouble: BTreeMap::new(),
         refused_evictions: BTreeMap::new(),
+        set_fields: Vec::new(),
         settled_metadata: None,
     };
     report.outcome = match pass(&shell, &mut snapshot, limits, &mut report).await {
@@ -150,19 +153,29 @@ async fn pass(
         plan = (shell.policy)(snapshot);
     }
     if plan.needs.contains(&Need::PreviewEndpoints) {
-        snapshot.facts.preview_endpoints =
-            facts::preview_endpoints(&shell.client, &snapshot.rollout).await?;
-        plan = (shell.policy)(snapshot);
+        match facts::preview_endpoints(&shell.client, &snapshot.rollout).await {
+            Ok(endpoints) => {
+                snapshot.facts.preview_endpoints = endpoints;
+                plan = (shell.policy)(snapshot);
+            }
+            // The plan holds without them: clients stay where they are, and deadlines run.
+            Err(failure) => {
+                let (namespace, name) = (&snapshot.rollout.namespace, &snapshot.rollout.name);
+                tracing::warn!(namespace, name, "cannot look at the EndpointSlices: {failure}");
+            }
+        }
     }
     // Not limited: what is evicted is decided by how the pods stand at this instant.
     if plan.needs.contains(&Need::Pods) {
-        let pods = facts::pods(&shell.client, &snapshot.rollout).await;
+        let pods = facts::pods(&shell.client, snapshot).await;
         if let Err(failure) = &pods {
             let (namespace, name) = (&snapshot.rollout.namespace, &snapshot.rollout.name);
             tracing::warn!(namespace, name, "cannot look at the pods: {failure}");
         }
         snapshot.facts.pods = match pods {
-            Err(failure @ Failure::Unanswered(_)) => return Err(failure),
+            Err(failure @ Failure::Unanswered(_)) if limits.failures < TELL_UNANSWERED => {
+                return Err(failure);
+            }
             pods => Some(pods.map_err(|failure| failure.to_string())),
         };
         plan = (shell.policy)(snapshot);
@@ -253,6 +266,7 @@ async fn carry_out(
         }
         tracing::info!(namespace = about.namespace, rollout = about.name, "{}", action.describe());
         told.extend_from_slice(action.told());
+        report.set_fields.extend(action.own_fields());
     }
     report.settled_metadata = Some(plan.settled_metadata.clone());
     if !writer.evictions.is_empty() {

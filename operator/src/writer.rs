@@ -497,7 +497,7 @@ fn said(status: &Status) -> String {
     all.join(": ")
 }
 
-fn post_params() -> PostParams {
+pub(crate) fn post_params() -> PostParams {
     PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
 

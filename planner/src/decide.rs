@@ -18,8 +18,8 @@ use crate::stage::{self, Entry, Stage};
 use crate::status::{self, Decision};
 use crate::steps::Cursor;
 use crate::{
-    analysis, blue_green, ephemeral, fail_fast, history, news, refuse, restart, retreat, scale,
-    standstill, workload,
+    analysis, blue_green, ephemeral, fail_fast, history, news, own_fields, refuse, restart,
+    retreat, scale, standstill, workload,
 };
 
 pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
@@ -197,6 +197,10 @@ fn actions(
     let stage = if decision.promoted.is_some() { Stage::Steady } else { decision.entry.stage };
     let (mut moves, mut switches) = towards(release, decision.entry, stage, status);
     moves.actions.append(&mut switches.actions);
+    if stage == Stage::Aborted {
+        // Nobody waits for it: should it be refused, all else has been done.
+        moves.actions.sort_by_key(|action| matches!(action, Action::CreateReplicaSet { .. }));
+    }
     moves.actions.extend(workload::scale_down(release, stage, &moves.asked, status));
     moves.actions.extend(services::releases(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
@@ -208,15 +212,8 @@ fn actions(
 
 /// Whether an action ends a run that the status names.
 fn ends_what_counts(release: &Release<'_>, action: &Action) -> bool {
-    let (canary, blue_green) = (&release.status().canary, &release.status().blue_green);
-    let named = [
-        &canary.current_step_analysis_run_status,
-        &canary.current_background_analysis_run_status,
-        &blue_green.pre_promotion_analysis_run_status,
-        &blue_green.post_promotion_analysis_run_status,
-    ];
     matches!(action, Action::TerminateRun { name, .. }
-        if named.into_iter().flatten().any(|run| run.name == *name))
+        if analysis::recorded(release.status()).any(|(_, run)| run.name == *name))
 }
 
 /// What brings pods and Services nearer to where this stage has them.
@@ -258,13 +255,16 @@ fn finish(
             Reason::Refused { action: failure.action.clone(), message: failure.message.clone() },
         );
     }
+    let taken_back = own_fields::pace(release.snapshot, release.revision, &mut actions);
+    reasons.extend(taken_back.reasons);
+    wake = wake.sooner(taken_back.wake);
     status::say_ready(&mut status, release.now, &reasons);
     let mut transitions = news::transitions(release, decision, &status);
     transitions.extend(standstill::news(release, decision.entry, &status, &reasons));
     let urgency = status::urgency(release.status(), &status);
     // What was decided once and for all is written down before it is acted on: whoever goes on
     // from here would else have to find the same, of pods that have moved since.
-    let written_first = urgency.is_some() && decision.is_final();
+    let written_first = urgency.is_some() && decision.is_final(release.status());
     if release.snapshot.failure.is_some() || written_first {
         actions.clear();
     }

@@ -17,6 +17,7 @@ use crate::names::{EPHEMERAL_KEYS, EPHEMERAL_METADATA, HASH_LABEL};
 use crate::plan::{Action, MetadataChange, Wake};
 use crate::quantity::Pods;
 use crate::release::{Release, Strategy};
+use crate::services::named;
 use crate::snapshot::{Need, Needs, PodRecord, ReplicaSetRecord};
 
 /// Pods are looked at again this soon where there were not as many as their ReplicaSet says.
@@ -38,6 +39,17 @@ fn of_roles<'a>(release: &'a Release<'_>) -> [Option<&'a PodTemplateMetadata>; 2
     }
 }
 
+/// Whether pods are known by a label: to their ReplicaSet, or to a Service of the release.
+fn is_selected(release: &Release<'_>, key: &str) -> bool {
+    let selector = release.spec().selector.as_ref();
+    let labels = selector.and_then(|s| s.match_labels.as_ref());
+    let expressions = selector.and_then(|s| s.match_expressions.as_ref());
+    key == HASH_LABEL
+        || labels.is_some_and(|labels| labels.contains_key(key))
+        || expressions.into_iter().flatten().any(|expression| expression.key == key)
+        || named(release).into_iter().any(|(_, service)| service.selector.contains_key(key))
+}
+
 /// What the pods of a version have because of its role.
 fn wanted(release: &Release<'_>, hash: &str) -> PodTemplateMetadata {
     let [of_new, of_stable] = of_roles(release);
@@ -51,12 +63,7 @@ fn wanted(release: &Release<'_>, hash: &str) -> PodTemplateMetadata {
         (false, false) => None,
     };
     let mut metadata = metadata.cloned().unwrap_or_default();
-    let selector = release.spec().selector.as_ref();
-    let selected = selector.and_then(|s| s.match_labels.as_ref());
-    // By these its ReplicaSet knows its pods.
-    metadata.labels.retain(|key, _| {
-        key != HASH_LABEL && !selected.is_some_and(|labels| labels.contains_key(key))
-    });
+    metadata.labels.retain(|key, _| !is_selected(release, key));
     metadata
 }
 
@@ -135,7 +142,11 @@ fn against(
             let value = template.as_ref()?.get("metadata")?.get(part)?.get(key)?;
             value.as_str().map(str::to_owned)
         };
+        // What a Service looks for is not taken off without another value in its place.
         let gone = gone.iter().map(|key| (key.clone(), written(key)));
+        let gone = gone.filter(|(key, value)| {
+            value.is_some() || part != "labels" || !is_selected(release, key)
+        });
         gone.chain(wanted.iter().map(|(key, value)| (key.clone(), Some(value.clone())))).collect()
     };
     MetadataChange {

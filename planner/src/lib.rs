@@ -17,6 +17,7 @@ mod movement;
 pub mod names;
 mod newest;
 mod news;
+mod own_fields;
 mod plan;
 mod pod_trouble;
 mod quantity;
@@ -41,6 +42,7 @@ mod workload;
 
 pub use annotations::Annotations;
 pub use build::owner_reference;
+pub use own_fields::{OwnField, SetBefore, SetFields, forget, remember};
 pub use plan::{Action, MetadataChange, Plan, StatusWrite, Urgency, Wake};
 pub use pod_trouble::{Cause, Ended, PodTrouble, Waits};
 pub use quantity::{Pods, Weight};
@@ -83,8 +85,10 @@ pub fn plan(s: &Snapshot) -> Plan {
             resolved = snapshot;
             &*resolved
         }
-        Resolved::Invalid(problems) => return refuse::invalid(s, problems),
-        Resolved::Unread => return refuse::unread(s),
+        Resolved::Invalid(problems) => {
+            return retreat::with_retreat(s, refuse::invalid(s, problems));
+        }
+        Resolved::Unread => return retreat::with_retreat(s, refuse::unread(s)),
     };
     if workload::give_back::is_asked(&s.rollout)
         && let Some(plan) = workload::give_back::on_request(s)

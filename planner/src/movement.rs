@@ -4,6 +4,7 @@
 //! fewer than `replicas − maxUnavailable` serving because of a write of ours (I1).
 
 use crate::quantity::Pods;
+use crate::snapshot::serving_of;
 
 /// One ReplicaSet in motion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(crate) struct Mover {
     pub(crate) desired: Pods,
     /// Pods of these that serve.
     pub(crate) serving: Pods,
+    /// Pods of these that are ready and do not serve yet: which of both go first, nobody knows.
+    pub(crate) unsettled: Pods,
     /// Pods that it shall have in the end.
     pub(crate) target: Pods,
     /// Pods that it keeps for now, because something still routes to it.
@@ -87,7 +90,8 @@ fn round(movers: &[Mover], bounds: Bounds) -> Vec<Pods> {
         spare -= fewer;
     }
 
-    let serving: Pods = movers.iter().map(|m| m.serving).sum();
+    let left = |(ask, m): (&Pods, &Mover)| serving_of(*ask, m.serving, m.unsettled);
+    let serving: Pods = asked.iter().zip(movers).map(left).sum();
     let all_asked_for = asked.iter().zip(movers).all(|(ask, mover)| *ask >= mover.target);
     let all_came = movers.iter().all(|m| m.desired > m.target || m.serving >= m.target);
     let waits = bounds.patient && all_asked_for && !all_came;
@@ -115,6 +119,7 @@ mod tests {
         Mover {
             desired: Pods(desired),
             serving: Pods(serving),
+            unsettled: Pods::ZERO,
             target: Pods(target),
             keep: Pods::ZERO,
             least: Pods::ZERO,
@@ -176,6 +181,15 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_are_not_available_yet_may_stay_in_place_of_those_that_are() {
+        // The stable version goes from 8 to 3 pods, 2 of which are available: none of these is sure
+        // to stay, so the other version keeps its pods until that is seen.
+        let stable = |unsettled: i64| Mover { unsettled: Pods(unsettled), ..mover(8, 2, 3) };
+        assert_eq!(next(&[stable(6), mover(2, 2, 0)], bounds(4, 3)), [Pods(3), Pods(2)]);
+        assert_eq!(next(&[stable(0), mover(2, 2, 0)], bounds(4, 3)), [Pods(3), Pods(1)]);
+    }
+
+    #[test]
     fn what_is_still_routed_to_stays() {
         let held = Mover { keep: Pods(1), ..mover(2, 2, 0) };
         let asked = next(&[held, mover(5, 5, 5)], bounds(7, 4));
@@ -202,6 +216,7 @@ mod tests {
         (0i64..20, 0i64..20, 0i64..12, 0i64..3).prop_map(|(desired, serving, target, keep)| Mover {
             desired: Pods(desired),
             serving: Pods(serving.min(desired)),
+            unsettled: Pods::ZERO,
             target: Pods(target),
             keep: Pods(keep),
             least: Pods(keep.min(1)),

@@ -3,6 +3,7 @@
 use sluice_crd::analysis::AnalysisPhase;
 use sluice_crd::rollout::{PauseCondition, RolloutStatus};
 
+use crate::analysis;
 use crate::conditions::{self, kinds, reasons as why};
 use crate::release::Release;
 use crate::stage::Stage;
@@ -92,15 +93,7 @@ fn steps(release: &Release<'_>, decision: &Decision<'_>) -> Vec<Transition> {
 
 /// What the current runs have come to since the last status (`AnalysisRunFailed`).
 fn analyses(release: &Release<'_>) -> Vec<Transition> {
-    let (canary, blue_green) = (&release.status().canary, &release.status().blue_green);
-    let recorded = [
-        ("Step", &canary.current_step_analysis_run_status),
-        ("Background", &canary.current_background_analysis_run_status),
-        ("PrePromotion", &blue_green.pre_promotion_analysis_run_status),
-        ("PostPromotion", &blue_green.post_promotion_analysis_run_status),
-    ];
-    let recorded = recorded.into_iter().filter_map(|(kind, run)| Some((kind, run.as_ref()?)));
-    recorded
+    analysis::recorded(release.status())
         .filter_map(|(kind, before)| {
             let run = release.snapshot.runs.iter().find(|run| run.name == before.name)?;
             let reason = reasons::analysis_run(&run.phase)?;

@@ -264,6 +264,16 @@ impl Action {
         }
     }
 
+    /// Tells this in place of what it would tell.
+    pub(crate) fn tell_instead(&mut self, transition: Transition) {
+        if let Self::AnnotateRollout { told, .. }
+        | Self::ScaleDeployment { told, .. }
+        | Self::SelectPods { told, .. } = self
+        {
+            *told = vec![transition];
+        }
+    }
+
     /// What it does, for logs and messages: `scale ReplicaSet web-5d8f from 1 to 3`.
     pub fn describe(&self) -> String {
         match self {

@@ -185,6 +185,15 @@ pub enum Reason {
         /// Pods that have to be.
         needed: Pods,
     },
+    /// Somebody takes back what was set in an object, again and again.
+    TakenBack {
+        /// The object.
+        object: String,
+        /// The field.
+        field: String,
+        /// When it is set again.
+        until: Time,
+    },
     /// The pods are being given back to the Deployment that they were taken from.
     GivingBack {
         /// The Deployment.
@@ -268,6 +277,7 @@ impl Reason {
             Self::Switching { .. } => "ServiceSwitches",
             Self::RestartAhead { .. } => "RestartAhead",
             Self::Restarting { .. } => "Restarting",
+            Self::TakenBack { .. } => "FieldTakenBack",
             Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
             Self::PausedFor { .. } => "Paused",
@@ -414,6 +424,12 @@ impl fmt::Display for Reason {
                 f,
                 "Service {service} is switched to {hash} when {needed} of its pods are available \
                  ({available} now)"
+            ),
+            Self::TakenBack { object, field, until } => write!(
+                f,
+                "somebody takes back {field} of {object} again and again; it is set again at \
+                 {until}; a GitOps tool has to leave alone what the field manager \
+                 rollouts-controller owns"
             ),
             Self::GivingBack { deployment, available, needed } => write!(
                 f,

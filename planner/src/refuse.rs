@@ -98,7 +98,8 @@ fn finish(
     }
 }
 
-/// The new ReplicaSet could not be created: the spec counts as not observed yet.
+/// The new ReplicaSet could not be created: which one is meant is not settled yet, and it is tried
+/// again. Once it is told, the spec counts as observed: else Argo CD would show nothing of it.
 pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Failure) -> Plan {
     let s = release.snapshot;
     let now = release.now;
@@ -108,6 +109,7 @@ pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Fa
     }
     let mut told = None;
     if failure.kind == FailureKind::Create {
+        status = RolloutStatus { collision_count: status.collision_count, ..observed(s) };
         let message =
             format!("Failed to create new replica set \"{}\": {}", missing.name, failure.message);
         let known =

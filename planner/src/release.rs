@@ -206,6 +206,15 @@ impl<'a> Release<'a> {
         i64::try_from(count).is_ok_and(|count| count < i64::from(window.revisions))
     }
 
+    /// Whether an older version was given up before it was promoted, as far as this pass shows: it
+    /// was the current one until now, or it came after the one that is stable all the same.
+    pub(crate) fn is_overtaken(&self, rs: &ReplicaSetRecord) -> bool {
+        let stable = self.new.record().filter(|_| self.is_steady());
+        let revisions = rs.revision().zip(stable.and_then(|stable| stable.revision()));
+        rs.hash == self.status().current_pod_hash
+            || revisions.is_some_and(|(its, stable)| its > stable)
+    }
+
     pub(crate) fn step_count(&self) -> usize {
         self.steps.len()
     }

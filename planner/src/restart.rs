@@ -160,9 +160,10 @@ impl Counts {
 
 fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
     let seconds = i64::from(release.spec().min_ready_seconds.max(0));
-    let is_available = |pod: &PodRecord| {
+    let is_ready_for = |pod: &PodRecord, seconds: i64| {
         pod.ready_since.is_some_and(|since| since.plus_seconds(seconds) <= release.now)
     };
+    let is_available = |pod: &PodRecord| is_ready_for(pod, seconds);
     let routed_at =
         |pod: &PodRecord| pod.ready_since.map(|since| since.plus_seconds(seconds.max(ROUTED)));
     let sets = in_order(release);
@@ -174,7 +175,8 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
     };
     let living: Vec<&PodRecord> = sets.iter().flat_map(|rs| of(rs)).collect();
     let belied = sets.iter().any(|rs| {
-        let available = of(rs).into_iter().filter(|pod| is_available(pod)).count();
+        let seconds = i64::from(rs.min_ready_seconds.max(0));
+        let available = of(rs).into_iter().filter(|pod| is_ready_for(pod, seconds)).count();
         rs.available > count(available)
     });
     let counts = Counts {
@@ -211,8 +213,8 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
                 continue;
             }
         }
-        // One that does not serve is missed by nobody.
-        let serves = is_available(pod);
+        // One that is not ready has no clients, and is missed by nobody.
+        let serves = pod.ready_since.is_some();
         if most == Pods::ZERO || (serves && spare == Pods::ZERO) {
             continue;
         }

@@ -13,7 +13,9 @@ use crate::analysis::{self, Prospects, Runs};
 use crate::blue_green::Gate;
 use crate::conditions::{self, Say, kinds, reasons};
 use crate::movement::Bounds;
-use crate::names::{REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
+use crate::names::{
+    EPHEMERAL_KEYS, EPHEMERAL_METADATA, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST,
+};
 use crate::plan::{Action, Plan, StatusWrite};
 use crate::quantity::Pods;
 use crate::release::{New, Release, Strategy};
@@ -178,7 +180,9 @@ fn of_the_retreat(action: Action) -> Option<Action> {
         Action::PatchReplicaSet {
             name, resource_version, scale, mut annotations, told, ..
         } => {
-            for key in [TEMPLATE_DIGEST, REVISION, REVISION_HISTORY] {
+            let of_the_spec =
+                [TEMPLATE_DIGEST, REVISION, REVISION_HISTORY, EPHEMERAL_METADATA, EPHEMERAL_KEYS];
+            for key in of_the_spec {
                 annotations.remove(key);
             }
             let min_ready_seconds = None;

@@ -8,10 +8,14 @@ use sluice_crd::rollout::RolloutStatus;
 use crate::build::{self, Blueprint};
 use crate::ephemeral;
 use crate::movement::{Bounds, Mover, next};
-use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, TEMPLATE_DIGEST};
+use crate::names::{
+    DESIRED_REPLICAS, NOT_PROMOTED, REVISION, REVISION_HISTORY, SCALE_DOWN_DEADLINE,
+    TEMPLATE_DIGEST,
+};
 use crate::plan::{Action, Wake};
-use crate::quantity::Pods;
+use crate::quantity::{Pods, Weight};
 use crate::release::{New, Patience, Release, patience};
+use crate::services::stable_selects_new;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, kept_by_stable, split_for};
@@ -33,7 +37,7 @@ fn targets(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
     match stage {
         // Paused by its user before it ever ran, it does not start to.
         Stage::Initial if release.spec().paused => {
-            Targets { new: held(release, &release.new), older_stay: true, ..all_new }
+            Targets { new: held(release, &release.new, None), older_stay: true, ..all_new }
         }
         Stage::Initial | Stage::Steady => all_new,
         Stage::Aborted if release.stable.is_none() => Targets {
@@ -42,9 +46,11 @@ fn targets(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
             ..all_new
         },
         Stage::Aborted => Targets { new: Pods::ZERO, stable: release.replicas, older_stay: false },
-        Stage::Promoting | Stage::Stepping if release.spec().paused => frozen(release),
+        Stage::Promoting | Stage::Stepping if release.spec().paused => {
+            frozen(release, stage, cursor)
+        }
         // Nothing more is given to a version of which nobody can tell whether it is good.
-        Stage::Stepping if cursor.is_inconclusive() => frozen(release),
+        Stage::Stepping if cursor.is_inconclusive() => frozen(release, stage, cursor),
         Stage::Promoting | Stage::Stepping => {
             let split = split_for(release, cursor.weight(release));
             Targets { new: split.canary, stable: split.stable, older_stay: false }
@@ -53,32 +59,62 @@ fn targets(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
 }
 
 /// Paused, by its user or as inconclusive: the versions keep their shares; only `spec.replicas` moves them.
-fn frozen(release: &Release<'_>) -> Targets {
-    let new = held(release, &release.new);
-    let stable = release.stable.as_deref();
-    let others: Pods = release.older.iter().map(|rs| rs.desired).sum();
-    let moved = stable.is_some_and(|rs| base(rs).is_some_and(|base| base != release.replicas));
-    let stable = match stable {
-        Some(_) if moved => (release.replicas - new - others).or_none(),
-        Some(rs) => rs.desired,
-        None => Pods::ZERO,
-    };
+fn frozen(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Targets {
+    let shares = Shares::of(release, stage, cursor);
+    let new = held(release, &release.new, Some(&shares));
+    let stable = beside(release, new, shares.least_stable);
     Targets { new, stable, older_stay: true }
 }
 
-/// The pods of the new version at the share that it had when it was last scaled.
-fn held(release: &Release<'_>, new: &New) -> Pods {
-    let Some(rs) = new.record() else { return Pods::ZERO };
-    match base(rs) {
-        Some(base) if base != release.replicas && base > Pods::ZERO => {
-            let scaled = i128::from(rs.desired.0) * i128::from(release.replicas.0);
-            let rounded = (scaled * 2 + i128::from(base.0)) / (i128::from(base.0) * 2);
-            let least = if rs.desired > Pods::ZERO { Pods::ONE } else { Pods::ZERO };
-            let share = Pods(i64::try_from(rounded).unwrap_or(release.replicas.0));
-            share.max(least).min(release.replicas)
+/// The pods of the stable version beside so many new ones: those that `spec.replicas` leaves, where it
+/// has changed, and as many as it has, where it was paused on its way.
+fn beside(release: &Release<'_>, new: Pods, least: Pods) -> Pods {
+    let Some(rs) = release.stable.as_deref() else { return Pods::ZERO };
+    let others: Pods = release.older.iter().map(|rs| rs.desired).sum();
+    let rest = (release.replicas - new - others).or_none();
+    let moved = base(rs).is_some_and(|base| base != release.replicas);
+    rest.max(if moved { least } else { rs.desired })
+}
+
+/// Between which numbers of pods the new version stands, where it was paused on its way from one
+/// weight to the next; at a step that has been reached, they are one number.
+///
+/// What a version has now does not tell its share after there was but one pod, or none.
+struct Shares {
+    least: Pods,
+    most: Pods,
+    least_stable: Pods,
+}
+
+impl Shares {
+    fn of(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Self {
+        let to = split_for(release, cursor.weight(release));
+        // Those that skip the steps have come by none of their weights.
+        let skipped = stage == Stage::Promoting || release.is_within_rollback_window();
+        let weight = if skipped { Weight::NONE } else { cursor.weight_before(release) };
+        let from = split_for(release, weight);
+        Self {
+            least: from.canary.min(to.canary),
+            most: from.canary.max(to.canary),
+            least_stable: from.stable.min(to.stable),
         }
-        _ => rs.desired,
     }
+}
+
+/// The pods of the new version at the share that it had when it was last scaled.
+fn held(release: &Release<'_>, new: &New, shares: Option<&Shares>) -> Pods {
+    let Some(rs) = new.record() else { return Pods::ZERO };
+    let Some(base) = base(rs).filter(|base| *base != release.replicas) else { return rs.desired };
+    let share = if base > Pods::ZERO {
+        let scaled = i128::from(rs.desired.0) * i128::from(release.replicas.0);
+        let rounded = (scaled * 2 + i128::from(base.0)) / (i128::from(base.0) * 2);
+        let least = if rs.desired > Pods::ZERO { Pods::ONE } else { Pods::ZERO };
+        Pods(i64::try_from(rounded).unwrap_or(release.replicas.0)).max(least)
+    } else {
+        rs.desired
+    };
+    let share = shares.map_or(share, |shares| share.max(shares.least).min(shares.most));
+    share.min(release.replicas)
 }
 
 /// `spec.replicas` when this ReplicaSet was last scaled.
@@ -107,13 +143,26 @@ pub(crate) fn moves(
     let targets = targets(release, stage, cursor);
     let distinct_stable = release.stable.as_ref().filter(|_| !release.is_steady());
 
+    // A version that was given up goes as fast as it may; others wait for their successors a while.
+    let patience = patience(status);
+    let (waits, ends) = match patience {
+        Patience::Begins => (true, Wake::OnChange),
+        Patience::Until(end) => (release.snapshot.now < end, Wake::At(end)),
+        Patience::None => (false, Wake::OnChange),
+    };
+    let floor = match patience {
+        Patience::None => Pods::ZERO,
+        _ => made_up_for(release, stage, cursor, targets.new),
+    };
+
     let mut movers = Vec::new();
     for rs in &release.older {
         let target = if targets.older_stay { rs.desired } else { Pods::ZERO };
         movers.push(leaving(release, rs, target, routed));
     }
     if let Some(stable) = distinct_stable {
-        let mut mover = mover(stable, targets.stable);
+        let made_up = if waits { floor.min(stable.desired) } else { floor };
+        let mut mover = mover(stable, targets.stable.max(made_up));
         // While a Service selects it, it is not emptied, if there is room for a new pod.
         if routed.contains(&stable.hash) && targets.stable == Pods::ZERO {
             let service_moves = cursor.index >= release.step_count();
@@ -128,24 +177,27 @@ pub(crate) fn moves(
     }
     movers.push(match release.new.record() {
         Some(rs) if targets.new == Pods::ZERO => leaving(release, rs, Pods::ZERO, routed),
+        // Clients are on it, and are to go back to the stable version first (another strategy, other
+        // steps).
+        Some(rs) if cursor.index < release.step_count() && stable_selects_new(release) => Mover {
+            keep: rs.desired,
+            least: release.bounds.least_routed(),
+            ..mover(rs, targets.new)
+        },
         Some(rs) => mover(rs, targets.new),
         None => Mover {
             desired: Pods::ZERO,
             serving: Pods::ZERO,
+            unsettled: Pods::ZERO,
             target: targets.new,
             keep: Pods::ZERO,
             least: Pods::ZERO,
         },
     });
-    // A version that was given up goes as fast as it may; others wait for their successors a while.
-    let (waits, ends) = match patience(status) {
-        Patience::Begins => (true, Wake::OnChange),
-        Patience::Until(end) => (release.snapshot.now < end, Wake::At(end)),
-        Patience::None => (false, Wake::OnChange),
-    };
     let patient = waits && stage != Stage::Aborted;
     let asked = next(&movers, Bounds { patient, ..release.bounds });
-    let held_back = asked.iter().zip(&movers).any(|(ask, mover)| *ask > mover.target);
+    let held_back = asked.iter().zip(&movers).any(|(ask, mover)| *ask > mover.target)
+        || distinct_stable.is_some_and(|rs| rs.desired < floor);
     let wake = if patient && held_back { ends } else { Wake::OnChange };
 
     let mut out = Vec::new();
@@ -159,14 +211,23 @@ pub(crate) fn moves(
     let existing = release.older.iter().chain(distinct_stable);
     for (rs, pods) in existing.zip(&asked) {
         let is_stable = distinct_stable.is_some_and(|stable| stable.uid == rs.uid);
-        let overtaken = stage != Stage::Steady && !is_stable;
-        let notes = if overtaken { not_promoted(rs, *pods) } else { BTreeMap::new() };
+        let overtaken = stage != Stage::Steady;
+        let notes = if is_stable {
+            no_deadline(rs).into_iter().collect()
+        } else if release.is_overtaken(rs) {
+            [(NOT_PROMOTED.to_owned(), Some("true".to_owned()))].into()
+        } else if overtaken {
+            not_promoted(rs, *pods)
+        } else {
+            BTreeMap::new()
+        };
         patches.extend(patch(release, rs, *pods, notes, None));
     }
     if let New::Found(rs) = &release.new {
         let seconds = release.spec().min_ready_seconds;
         let min_ready = (rs.min_ready_seconds != seconds).then_some(seconds);
         let mut notes = marks(release, rs);
+        notes.extend(no_deadline(rs));
         if stage == Stage::Aborted {
             notes.extend(not_promoted(rs, new_pods));
         }
@@ -177,6 +238,25 @@ pub(crate) fn moves(
     let all = release.older.iter().chain(distinct_stable).chain(release.new.record());
     let asked = all.map(|rs| rs.hash.clone()).zip(asked).collect();
     Moves { actions: out, asked, wake }
+}
+
+/// The pods that the stable version needs, within the surge, where those of the new one do not come:
+/// after `spec.replicas` has grown in the middle of a step, its share alone may be too few.
+fn made_up_for(release: &Release<'_>, stage: Stage, cursor: &Cursor, new_target: Pods) -> Pods {
+    let moves = matches!(stage, Stage::Stepping | Stage::Promoting);
+    if !moves || release.spec().paused || cursor.is_inconclusive() {
+        return Pods::ZERO;
+    }
+    let older =
+        |of: fn(&ReplicaSetRecord) -> Pods| -> Pods { release.older.iter().map(|rs| of(rs)).sum() };
+    let serving = release.new.available().min(new_target) + older(ReplicaSetRecord::serving);
+    let asked = release.new.desired().max(new_target) + older(|rs| rs.desired);
+    (release.bounds.fewest - serving).min(release.bounds.most - asked).or_none()
+}
+
+/// A deadline of blue-green, on a version that is in use again.
+fn no_deadline(rs: &ReplicaSetRecord) -> Option<(String, Option<String>)> {
+    rs.annotations.get(SCALE_DOWN_DEADLINE).map(|_| (SCALE_DOWN_DEADLINE.to_owned(), None))
 }
 
 /// A version that loses pods before it was promoted: nobody goes back to it unasked. It rides along.
@@ -196,7 +276,7 @@ pub(crate) fn up_before_down(patches: &mut [Action]) {
 pub(crate) fn without_new(release: &Release<'_>) -> Vec<Action> {
     let Some(stable) = &release.stable else { return Vec::new() };
     let mut movers: Vec<Mover> = release.older.iter().map(|rs| mover(rs, rs.desired)).collect();
-    movers.push(mover(stable, frozen(release).stable));
+    movers.push(mover(stable, beside(release, Pods::ZERO, Pods::ZERO)));
     let asked = next(&movers, release.bounds);
     let existing = release.older.iter().chain([stable]).zip(asked);
     existing.filter_map(|(rs, pods)| patch(release, rs, pods, BTreeMap::new(), None)).collect()
@@ -210,6 +290,7 @@ fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
     Mover {
         desired: rs.desired,
         serving: rs.serving(),
+        unsettled: rs.unsettled(),
         target,
         keep: Pods::ZERO,
         least: Pods::ZERO,

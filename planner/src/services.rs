@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::own_fields;
 use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::reason::Reason;
@@ -31,6 +32,12 @@ pub(crate) fn routed(release: &Release<'_>) -> BTreeSet<String> {
 pub(crate) fn stable_is_on_new(release: &Release<'_>) -> bool {
     let stable = release.strategy.canary().and_then(|c| service(release, &c.stable_service));
     stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
+}
+
+/// Whether there is a stable Service, and it selects the new version.
+pub(crate) fn stable_selects_new(release: &Release<'_>) -> bool {
+    let stable = release.strategy.canary().and_then(|c| service(release, &c.stable_service));
+    stable.is_some_and(|s| s.hash() == Some(release.new.hash()))
 }
 
 /// What to switch now.
@@ -60,6 +67,7 @@ pub(crate) type Goal<'a> = Option<(&'a ReplicaSetRecord, Pods)>;
 
 fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> Goal<'a> {
     let all_steps_done = cursor.index >= release.step_count();
+    let mut least = release.bounds.enough_to_route();
     let to = match stage {
         // What was promoted in this very pass is stable only by its status yet to be written.
         Stage::Initial | Stage::Steady => new(release),
@@ -68,9 +76,14 @@ fn stable_goal<'a>(release: &'a Release<'_>, stage: Stage, cursor: &Cursor) -> G
         Stage::Stepping | Stage::Promoting if all_steps_done => new(release),
         // No room for two: where the only pod is the new version's, there the Service has to be.
         Stage::Stepping if only_new(release, cursor) => new(release),
-        Stage::Stepping | Stage::Promoting | Stage::Aborted => release.stable.as_deref(),
+        // More than the step leaves it, it will not have: a Service that is new here need not wait.
+        Stage::Stepping => {
+            least = least.min(split_for(release, cursor.weight(release)).stable).max(Pods::ONE);
+            release.stable.as_deref()
+        }
+        Stage::Promoting | Stage::Aborted => release.stable.as_deref(),
     };
-    Some((to?, release.bounds.enough_to_route()))
+    Some((to?, least))
 }
 
 pub(crate) fn new<'a>(release: &'a Release<'_>) -> Option<&'a ReplicaSetRecord> {
@@ -121,12 +134,20 @@ impl Switches {
             return;
         }
         let selected = service.hash() == Some(to.hash.as_str());
-        let serving = to.serving().min(asked.get(&to.hash).copied().unwrap_or(to.desired));
+        // Scaled down and up again in quick succession, it still counts the pods that go.
+        let counted = if to.unobserved { Pods::ZERO } else { to.serving() };
+        let serving = counted.min(asked.get(&to.hash).copied().unwrap_or(to.desired));
         if !selected {
+            let is_stable = release.stable.as_ref().is_some_and(|rs| rs.hash == to.hash);
+            let was_selected =
+                adopted || own_fields::was_selected(release.snapshot, &service.name, &to.hash);
             let least = match standing(release, service) {
                 // A Service without a hash selects all versions' pods: it narrows to a whole one.
                 // Of a blue-green release, the version that nobody has promoted is one of them.
                 Standing::All if release.strategy.blue_green().is_some() => least,
+                // Somebody took the hash off: what it had selected is whole when it has the pods of
+                // this step.
+                Standing::All if is_stable && was_selected => to.desired.max(Pods::ONE),
                 Standing::All => least.max(to.desired),
                 // However few they are, they are more than now.
                 Standing::Version(now) if now < serving => Pods::ONE,
@@ -210,7 +231,7 @@ pub fn release_all(
         .collect()
 }
 
-fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
+pub(crate) fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
     let names = match release.strategy {
         Strategy::Canary(canary) => [&canary.stable_service, &canary.canary_service],
         Strategy::BlueGreen(b) => [&b.active_service, &b.preview_service],

@@ -15,6 +15,7 @@ use sluice_crd::rollout::{RolloutSpec, RolloutStatus};
 use sluice_crd::time::Time;
 
 use crate::annotations::Annotations;
+use crate::own_fields::SetFields;
 use crate::pod_trouble::PodTrouble;
 use crate::quantity::Pods;
 
@@ -102,6 +103,8 @@ pub struct ReplicaSetRecord {
     pub ready: Pods,
     /// `status.availableReplicas`.
     pub available: Pods,
+    /// Whether the status is that of an earlier spec: of the pods that it counts, some may be going.
+    pub unobserved: bool,
     /// The message of its condition `ReplicaFailure`, when true (a quota, a webhook).
     pub failure: Option<String>,
 }
@@ -111,6 +114,18 @@ impl ReplicaSetRecord {
     pub fn serving(&self) -> Pods {
         self.available.min(self.desired)
     }
+
+    /// Pods that are ready and not available yet (`minReadySeconds`).
+    pub fn unsettled(&self) -> Pods {
+        (self.ready - self.available).or_none()
+    }
+}
+
+/// Of the pods that serve, those that are left for sure when a ReplicaSet is asked for so many pods: it
+/// gives up first what is not ready, and then any, those that are not available yet or those that are.
+pub(crate) fn serving_of(asked: Pods, available: Pods, unsettled: Pods) -> Pods {
+    let lost = (available + unsettled - asked).or_none();
+    (available - lost).or_none().min(asked)
 }
 
 /// A Service as the planner needs it.
@@ -244,6 +259,8 @@ pub struct Facts {
     pub pods: Option<Result<Vec<PodRecord>, String>>,
     /// Evictions that were refused the last time that they were tried, by pod.
     pub refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// What was set lately in objects of others; without it nothing is known to be taken back.
+    pub set_fields: SetFields,
     /// [`Plan::settled_metadata`](crate::Plan::settled_metadata) of the last plan that was carried
     /// out.
     pub settled_metadata: BTreeMap<String, String>,

@@ -161,6 +161,12 @@ impl Cursor {
         so_far.filter_map(|step| step.set_weight).next_back().map_or(Weight::NONE, Weight::percent)
     }
 
+    /// The weight of the last `setWeight` that is over.
+    pub(crate) fn weight_before(&self, release: &Release<'_>) -> Weight {
+        let over = release.steps.iter().take(self.index);
+        over.filter_map(|step| step.set_weight).next_back().map_or(Weight::NONE, Weight::percent)
+    }
+
     /// When the pause that is under way ends by itself.
     pub(crate) fn pause_ends(&self, release: &Release<'_>) -> Option<Time> {
         if release.strategy.blue_green().is_some() {

@@ -56,6 +56,7 @@ pub mod reasons {
     pub const SWITCH_SERVICE: &str = "SwitchService";
     pub const SKIP_STEPS: &str = "SkipSteps";
     pub const REPLICA_SET_CREATE_ERROR: &str = "ReplicaSetCreateError";
+    pub const FIELD_TAKEN_BACK: &str = "FieldTakenBack";
     pub const INVALID_SPEC: &str = "InvalidSpec";
     pub const UNSUPPORTED_FEATURE: &str = "UnsupportedFeature";
     /// Ours: nothing has moved for a while.

@@ -131,6 +131,18 @@ fn one_that_does_not_serve_waits_for_nobody() {
 }
 
 #[test]
+fn one_that_has_clients_and_is_not_available_yet_is_not_taken_for_one_that_serves_nobody() {
+    let pods = [OLD, OLD, OLD];
+    let mut s = steady(3, 1, &pods, seen(&pods));
+    let mut rollout = (*s.rollout).clone();
+    let mut spec = (*rollout.spec).clone();
+    spec.min_ready_seconds = 3_600;
+    rollout.spec = Arc::new(spec);
+    s.rollout = Arc::new(rollout);
+    assert!(evicted(&plan(&s).actions).is_empty());
+}
+
+#[test]
 fn a_refusal_is_told_and_tried_again_later() {
     let pods = [OLD, OLD, NEW];
     let refused = |seconds: i64| {

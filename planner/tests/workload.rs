@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_crd::raw::Raw;
 use sluice_planner::{
-    Action, Pods, ReplicaSetRecord, RolloutRecord, Settings, Snapshot, Workload, WorkloadRecord,
-    names, plan,
+    Action, Pods, ReplicaSetRecord, RolloutRecord, ServiceRecord, Settings, Snapshot, Workload,
+    WorkloadRecord, names, plan,
 };
 
 fn now() -> DateTime<Utc> {
@@ -137,6 +137,62 @@ fn serving(world: &World, actions: &[Action]) -> (i64, i64) {
         }
     }
     (before, count(desired, of_deployment))
+}
+
+/// A blue-green Rollout in its preview that is to be given back: what is written next.
+fn given_back_in_the_preview(released: bool, previewed: i64) -> Vec<Action> {
+    let whole = World {
+        replicas: 2,
+        scale_down: "onsuccess",
+        pods: [2, 2, 2],
+        deployment: [2, 2],
+        flags: [true, true, false, false, true, true],
+    };
+    let mut s = snapshot(&whole);
+    let mut rollout = (*s.rollout).clone();
+    let spec = json!({
+        "replicas": 2,
+        "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "strategy": {"blueGreen": {"activeService": "web", "previewService": "next"}},
+    });
+    rollout.spec = Arc::new(serde_json::from_value(spec).unwrap());
+    s.rollout = Arc::new(rollout);
+    let preview = ReplicaSetRecord {
+        name: "web-b".to_owned(),
+        uid: "b".to_owned(),
+        hash: "b".to_owned(),
+        desired: Pods(previewed),
+        replicas: Pods(previewed),
+        available: Pods(previewed),
+        ..Default::default()
+    };
+    s.replica_sets.push(Arc::new(preview));
+    for (name, hash) in [("web", Some("a")), ("next", Some("b").filter(|_| !released))] {
+        let hash = hash.map(|hash| (names::HASH_LABEL.to_owned(), hash.to_owned()));
+        let service = ServiceRecord {
+            name: name.to_owned(),
+            selector: hash.into_iter().collect(),
+            managed_by: Some("web".to_owned()).filter(|_| name == "web" || !released),
+            ..Default::default()
+        };
+        s.services.insert(name.to_owned(), Arc::new(service));
+    }
+    let moves =
+        |a: &Action| matches!(a, Action::ReleaseService { .. } | Action::PatchReplicaSet { .. });
+    plan(&s).actions.into_iter().filter(moves).collect()
+}
+
+#[test]
+fn a_version_in_its_preview_gets_no_clients_when_it_is_given_back() {
+    let released = |actions: &[Action], name: &str| matches!(actions, [Action::ReleaseService { service, .. }] if service == name);
+    assert!(released(&given_back_in_the_preview(false, 2), "next"));
+    let emptied = given_back_in_the_preview(true, 2);
+    assert!(
+        matches!(&emptied[..], [Action::PatchReplicaSet { name, scale: Some((_, to)), .. }]
+            if name == "web-b" && *to == Pods(0)),
+        "{emptied:?}"
+    );
+    assert!(released(&given_back_in_the_preview(true, 0), "web"));
 }
 
 proptest! {

@@ -23,6 +23,8 @@ pub struct RequestRecord {
     pub namespace: String,
     /// Empty for lists; the generated one for a create with `generateName`.
     pub name: String,
+    /// The field manager that a write names; empty where it names none.
+    pub field_manager: String,
     /// HTTP code of the answer, whether or not it arrived.
     pub code: u16,
     /// What was sent. None for reads and for the built-in controllers.

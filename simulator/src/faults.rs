@@ -185,6 +185,7 @@ mod tests {
             subresource: String::new(),
             namespace: "a".into(),
             name: "x".into(),
+            field_manager: String::new(),
             code: 0,
             body: None,
             changed: false,

@@ -207,6 +207,7 @@ fn fixed_record(head: Head<'_>) -> RequestRecord {
         subresource: String::new(),
         namespace: String::new(),
         name: String::new(),
+        field_manager: String::new(),
         code: 0,
         body: None,
         changed: false,

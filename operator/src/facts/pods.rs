@@ -7,7 +7,7 @@ use kube::core::params::ListParams;
 use kube::core::request::Request;
 use serde::Deserialize;
 use sluice_crd::time::Time;
-use sluice_planner::{PodRecord, RolloutRecord, label_selector};
+use sluice_planner::{PodRecord, Snapshot, label_selector};
 
 use crate::failure::Failure;
 use crate::writer::answered;
@@ -67,11 +67,9 @@ struct Condition {
 /// # Errors
 ///
 /// As the API server answers.
-pub(crate) async fn pods(
-    client: &Client,
-    rollout: &RolloutRecord,
-) -> Result<Vec<PodRecord>, Failure> {
-    let selector = rollout.spec.selector.as_ref().map(label_selector).unwrap_or_default();
+pub(crate) async fn pods(client: &Client, snapshot: &Snapshot) -> Result<Vec<PodRecord>, Failure> {
+    let rollout = &snapshot.rollout;
+    let selector = sluice_planner::selector(snapshot).map(label_selector).unwrap_or_default();
     let params = ListParams::default().labels(&selector);
     let path = format!("/api/v1/namespaces/{}/pods", rollout.namespace);
     let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;

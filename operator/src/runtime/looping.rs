@@ -76,6 +76,10 @@ pub(super) struct Loop {
     pub(super) troubled: BTreeMap<Key, BTreeMap<String, Vec<sluice_planner::PodTrouble>>>,
     /// Pods that could not be evicted, of Rollouts that restart.
     pub(super) refused: BTreeMap<Key, BTreeMap<String, sluice_planner::RefusedEviction>>,
+    /// What was set lately in objects of others.
+    pub(super) set_fields: BTreeMap<Key, sluice_planner::SetFields>,
+    /// So many of them are there when old ones are looked for next.
+    pub(super) set_fields_most: usize,
     quarantine_told: BTreeMap<Key, String>,
     pub(super) forget_at: BTreeMap<Key, Instant>,
     led: bool,
@@ -116,6 +120,8 @@ impl Loop {
             pods_at: BTreeMap::new(),
             troubled: BTreeMap::new(),
             refused: BTreeMap::new(),
+            set_fields: BTreeMap::new(),
+            set_fields_most: 0,
             settled: BTreeMap::new(),
             quarantine_told: BTreeMap::new(),
             forget_at: BTreeMap::new(),

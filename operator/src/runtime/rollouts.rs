@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sluice_planner::{
-    Facts, FailureKind, RolloutRecord, RunRecord, Snapshot, Wake, Workload, release_all, selector,
+    Facts, FailureKind, OwnField, RolloutRecord, RunRecord, Snapshot, Wake, Workload, forget,
+    release_all, remember, selector,
 };
 use tokio::time::Instant;
 
@@ -53,6 +54,7 @@ impl Loop {
             templates: self.world.templates_of(&record),
             facts: Facts {
                 pods_in_trouble: self.troubled.get(key).cloned().unwrap_or_default(),
+                set_fields: self.set_fields.get(key).cloned().unwrap_or_default(),
                 refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
                 settled_metadata: self.settled.get(key).cloned().unwrap_or_default(),
                 ..Facts::default()
@@ -154,6 +156,7 @@ impl Loop {
         } else {
             self.refused.insert(key.clone(), report.refused_evictions);
         }
+        self.remember_fields(&key, report.set_fields);
         match report.counts {
             CountsFate::HeldBack => {
                 let due = self.counts.held_back(&key, now);
@@ -179,12 +182,32 @@ impl Loop {
     }
 
     /// Lets go of the Services of a Rollout that is gone, once the API server has confirmed that.
+    fn remember_fields(&mut self, key: &Key, set: Vec<OwnField>) {
+        if set.is_empty() {
+            return;
+        }
+        let now = self.shell.clock.now();
+        // Of each update a few are remembered, and all of them for minutes only.
+        if self.set_fields.len() >= self.set_fields_most {
+            self.set_fields.retain(|_, set| {
+                forget(set, now);
+                !set.is_empty()
+            });
+            self.set_fields_most = 2 * self.set_fields.len() + 64;
+        }
+        let known = self.set_fields.entry(key.clone()).or_default();
+        for own in set {
+            remember(known, own, now);
+        }
+    }
+
     fn after_deletion(&mut self, key: &Key, now: Instant) -> Option<Work> {
         self.counts.forget(key);
         self.facts_at.remove(key);
         self.pods_at.remove(key);
         self.troubled.remove(key);
         self.refused.remove(key);
+        self.set_fields.remove(key);
         self.settled.remove(key);
         self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);

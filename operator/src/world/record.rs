@@ -274,6 +274,7 @@ struct ReplicaSetStatus {
     replicas: i32,
     ready_replicas: i32,
     available_replicas: i32,
+    observed_generation: i64,
     conditions: Vec<ReplicaSetCondition>,
 }
 
@@ -319,6 +320,7 @@ impl Record for OwnedReplicaSet {
                 replicas: wire.status.replicas.into(),
                 ready: wire.status.ready_replicas.into(),
                 available: wire.status.available_replicas.into(),
+                unobserved: wire.status.observed_generation < meta.generation,
                 failure: wire
                     .status
                     .conditions

@@ -21,6 +21,20 @@ use sluice_crd::rollout::{CanaryStep, RolloutAnalysis, RolloutAnalysisRunStatus,
 
 use crate::release::Release;
 
+/// The runs that a status names, each with the word by which events call it.
+pub(crate) fn recorded(
+    status: &RolloutStatus,
+) -> impl Iterator<Item = (&'static str, &RolloutAnalysisRunStatus)> {
+    let (canary, blue_green) = (&status.canary, &status.blue_green);
+    let all = [
+        ("Step", &canary.current_step_analysis_run_status),
+        ("Background", &canary.current_background_analysis_run_status),
+        ("PrePromotion", &blue_green.pre_promotion_analysis_run_status),
+        ("PostPromotion", &blue_green.post_promotion_analysis_run_status),
+    ];
+    all.into_iter().filter_map(|(kind, run)| Some((kind, run.as_ref()?)))
+}
+
 /// Where in a release an analysis has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {

@@ -23,6 +23,8 @@ pub(crate) fn is_fast_rollback(release: &Release<'_>, entry: &Entry) -> bool {
     let Some(rs) = release.new.record() else { return false };
     let proven = rs.desired > Pods::ZERO && rs.annotations.get(NOT_PROMOTED).is_none();
     let kept = match deadline_of(rs) {
+        // What was given up takes all gates when it is tried again.
+        Some(_) if entry.retried => false,
         // Once begun, it goes on as it began, though the time runs out on the way.
         Some(deadline) => !entry.reset || deadline > release.now,
         None => is_just_left(release, entry),

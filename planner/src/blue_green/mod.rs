@@ -30,6 +30,10 @@ pub(crate) use services::switches;
 /// EndpointSlices are looked at this often while they are waited for.
 const ENDPOINTS_PAUSE: TimeDelta = TimeDelta::seconds(1);
 
+/// Of the name of its ReplicaSet, so much begins the name of a pod: the API server cuts off what is
+/// longer (`generateName`).
+const GENERATED_FROM: usize = 58;
+
 /// What a new version stands at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
@@ -58,12 +62,13 @@ pub(crate) fn advance(release: &Release<'_>, entry: &mut Entry, is_free: bool) -
     match entry.stage {
         Stage::Steady | Stage::Aborted => Gate::Open,
         Stage::Initial | Stage::Promoting => match active_is_on_new(release) {
-            _ if !is_whole => whole,
+            // Clients stay where they are, however many pods it lacks to become stable.
             true => Gate::Open,
+            false if !is_whole => whole,
             false if entry.stage == Stage::Promoting => cut_over(release),
             false => Gate::CutOver,
         },
-        Stage::Stepping if active_is_on_new(release) => {
+        Stage::Stepping if active_is_on_new(release) || has_lost_it(release) => {
             entry.cursor.pauses.retain(|p| p.reason != PauseReason::BlueGreenPause);
             ask_again(release, entry, Place::PostPromotion);
             let measures = blue_green.post_promotion_analysis.is_some();
@@ -83,7 +88,8 @@ pub(crate) fn advance(release: &Release<'_>, entry: &mut Entry, is_free: bool) -
                     return gate;
                 }
             }
-            if is_whole { cut_over(release) } else { whole }
+            // Held by its user, or not to be measured afterwards: clients stay where they are.
+            if is_whole && is_free { cut_over(release) } else { whole }
         }
     }
 }
@@ -106,7 +112,7 @@ pub(crate) fn endpoints(release: &Release<'_>) -> Option<Pods> {
     let Some(Endpoints::Ready(pods)) = &release.snapshot.facts.preview_endpoints else {
         return None;
     };
-    let prefix = format!("{}-", release.new.name());
+    let prefix: String = format!("{}-", release.new.name()).chars().take(GENERATED_FROM).collect();
     let count = pods.iter().filter(|pod| pod.starts_with(&prefix)).count();
     Some(Pods(i64::try_from(count).unwrap_or(i64::MAX)))
 }
@@ -138,6 +144,10 @@ fn before_release(
     let enabled = blue_green.auto_promotion_enabled_or_default();
     let seconds = i64::from(blue_green.auto_promotion_seconds.max(0));
     if enabled && seconds == 0 {
+        if is_up {
+            // Begun when it was to wait for a person; it is to no longer.
+            entry.cursor.pauses.retain(|p| p.reason != PauseReason::BlueGreenPause);
+        }
         return (!is_up).then_some(Gate::Pods(needed));
     }
     let began = pause(&entry.cursor).map(|pause| pause.start_time);
@@ -226,7 +236,8 @@ fn pause(cursor: &Cursor) -> Option<&PauseCondition> {
 pub(crate) fn promotion(release: &Release<'_>, entry: &Entry, gate: Gate) -> Option<String> {
     let whole = release.new.record().is_some() && release.new.available() >= release.replicas;
     let free = !release.spec().paused && !entry.cursor.is_inconclusive();
-    if !whole || !free || gate != Gate::Open || !active_is_on_new(release) {
+    let in_use = active(release).and_then(ServiceRecord::hash) == Some(release.new.hash());
+    if !whole || !free || gate != Gate::Open || !in_use {
         return None;
     }
     match entry.stage {
@@ -249,7 +260,26 @@ pub(crate) fn preview<'a>(release: &'a Release<'_>) -> Option<&'a ServiceRecord>
     release.snapshot.services.get(name).map(AsRef::as_ref)
 }
 
+/// Whether clients used the new version until somebody took the selector of their Service off, or made
+/// the Service anew: it goes back to where it was, and what is measured goes on.
+fn has_lost_it(release: &Release<'_>) -> bool {
+    let used = release.status().blue_green.active_selector == release.new.hash();
+    used && active(release).is_some_and(|service| service.hash().is_none())
+}
+
 /// Whether clients use the new version.
 pub(crate) fn active_is_on_new(release: &Release<'_>) -> bool {
-    active(release).is_some_and(|service| service.hash() == Some(release.new.hash()))
+    in_use(release) == Some(release.new.hash())
+}
+
+/// The version that clients use. Where the active Service selects none (somebody has taken the hash
+/// off, or has made it again), the one that it selected before: there it goes back to.
+pub(crate) fn in_use<'a>(release: &'a Release<'_>) -> Option<&'a str> {
+    let before = Some(release.status().blue_green.active_selector.as_str());
+    active(release)?.hash().or(before.filter(|hash| !hash.is_empty()))
+}
+
+/// Whether a Service carries the mark of this Rollout.
+fn is_ours(release: &Release<'_>, service: &ServiceRecord) -> bool {
+    service.managed_by.as_deref() == Some(release.rollout.name.as_str())
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::delay::{Leave, deadline_of, is_just_left, leave};
-use super::{Gate, active_is_on_new, preview_size};
+use super::{Gate, active_is_on_new, preview_size, switches};
 use crate::names::{NOT_PROMOTED, SCALE_DOWN_DEADLINE};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
@@ -159,14 +159,16 @@ fn given_up(
     let not_promoted = (NOT_PROMOTED.to_owned(), Some("true".to_owned()));
     match leave(rs, release.now, delay) {
         Leave::Never => (Fate { notes: [not_promoted].into(), ..Fate::stays(pods) }, false),
-        Leave::Until(end) => (Fate { wake: Wake::At(end.to_chrono()), ..Fate::stays(pods) }, false),
+        Leave::Until(end) => {
+            (Fate { pods, notes: [not_promoted].into(), wake: Wake::At(end.to_chrono()) }, false)
+        }
         Leave::Begins(end) => {
             let deadline = (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()));
             let notes = [deadline, not_promoted].into();
             (Fate { pods, notes, wake: Wake::At(end.to_chrono()) }, false)
         }
         Leave::Now if routed.contains(&rs.hash) => (Fate::stays(pods), true),
-        Leave::Now => (Fate::stays(Pods::ZERO), true),
+        Leave::Now => (Fate { notes: [not_promoted].into(), ..Fate::stays(Pods::ZERO) }, true),
     }
 }
 
@@ -195,33 +197,45 @@ fn older(release: &Release<'_>, stage: Stage, routed: &BTreeSet<String>) -> Vec<
     let may_wait: BTreeSet<&str> = waiting.iter().take(limit).map(|rs| rs.name.as_str()).collect();
 
     let fate = |rs: &Arc<ReplicaSetRecord>| {
+        let mut fate = if rs.desired == Pods::ZERO || routed.contains(&rs.hash) || !is_safe {
+            Fate::stays(rs.desired)
+        } else {
+            let delay = if may_wait.contains(rs.name.as_str()) { delay } else { Some(0) };
+            left(rs, leave(rs, release.now, delay))
+        };
         // Overtaken before it was promoted: nobody goes back to it unasked.
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
         let overtaken =
             newer && stage != Stage::Steady && rs.desired > Pods::ZERO && deadline_of(rs).is_none();
-        let overtaken = overtaken.then(|| (NOT_PROMOTED.to_owned(), Some("true".to_owned())));
-        if rs.desired == Pods::ZERO || routed.contains(&rs.hash) || !is_safe {
-            return Fate { notes: overtaken.into_iter().collect(), ..Fate::stays(rs.desired) };
+        if overtaken || release.is_overtaken(rs) {
+            fate.notes.insert(NOT_PROMOTED.to_owned(), Some("true".to_owned()));
         }
-        let delay = if may_wait.contains(rs.name.as_str()) { delay } else { Some(0) };
-        match leave(rs, release.now, delay) {
-            Leave::Never => Fate::stays(rs.desired),
-            Leave::Now => Fate::stays(Pods::ZERO),
-            Leave::Until(end) => {
-                Fate { wake: Wake::At(end.to_chrono()), ..Fate::stays(rs.desired) }
-            }
-            Leave::Begins(end) => {
-                let deadline = (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()));
-                let notes = overtaken.into_iter().chain([deadline]).collect();
-                Fate { pods: rs.desired, notes, wake: Wake::At(end.to_chrono()) }
-            }
-        }
+        fate
     };
     release.older.iter().map(fate).collect()
 }
 
-/// While the new ReplicaSet cannot be created: the stable version follows `spec.replicas`.
+/// What becomes of a version that nothing uses.
+fn left(rs: &ReplicaSetRecord, leave: Leave) -> Fate {
+    match leave {
+        Leave::Never => Fate::stays(rs.desired),
+        Leave::Now => Fate::stays(Pods::ZERO),
+        Leave::Until(end) => Fate { wake: Wake::At(end.to_chrono()), ..Fate::stays(rs.desired) },
+        Leave::Begins(end) => {
+            let deadline = (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()));
+            let wake = Wake::At(end.to_chrono());
+            Fate { notes: [deadline].into(), wake, ..Fate::stays(rs.desired) }
+        }
+    }
+}
+
+/// While the new ReplicaSet cannot be created: the stable version follows `spec.replicas`, and
+/// clients do not stay on one that was not promoted.
 pub(crate) fn without_new(release: &Release<'_>) -> Vec<Action> {
     let Some(stable) = &release.stable else { return Vec::new() };
-    patch(release, stable, release.replicas, BTreeMap::new(), None).into_iter().collect()
+    let scaled = patch(release, stable, release.replicas, BTreeMap::new(), None);
+    let asked = BTreeMap::from([(stable.hash.clone(), release.replicas)]);
+    let gate = Gate::Pods(release.replicas);
+    let back = switches(release, Stage::Stepping, gate, &asked, false);
+    scaled.into_iter().chain(back.actions).collect()
 }

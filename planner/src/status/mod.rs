@@ -46,11 +46,13 @@ pub(crate) struct Decision<'a> {
 
 impl Decision<'_> {
     /// Whether it was decided by how things stand at this instant: a step that is over, a version
-    /// that is whole, a deadline.
-    pub(crate) fn is_final(&self) -> bool {
+    /// that is whole, a deadline; or an abort that other steps take back, so that nobody sees the
+    /// version that was given up get pods (I7).
+    pub(crate) fn is_final(&self, before: &RolloutStatus) -> bool {
         !self.entry.cursor.completed.is_empty()
             || self.promoted.is_some()
             || self.abort_cause.is_some()
+            || (before.abort && self.entry.reset && !self.entry.new_template)
     }
 }
 
@@ -109,7 +111,7 @@ fn two_versions(release: &Release<'_>, decision: &Decision<'_>, status: &mut Rol
     let selected = |service: Option<&ServiceRecord>| {
         service.and_then(ServiceRecord::hash).unwrap_or_default().to_owned()
     };
-    status.blue_green.active_selector = selected(blue_green::active(release));
+    status.blue_green.active_selector = blue_green::in_use(release).unwrap_or_default().to_owned();
     status.blue_green.preview_selector = selected(blue_green::preview(release));
     status.blue_green.scale_up_preview_check_point =
         blue_green::is_beyond_preview(release, decision.entry, gate);

@@ -49,6 +49,7 @@ pub(crate) fn stage_reasons(
     let mut out = Vec::new();
     if status.abort {
         out.push(aborted(release, status));
+        out.extend(in_trouble(release, &out));
         return out;
     }
     if !decision.unfit.is_empty() {
@@ -93,6 +94,7 @@ pub(crate) fn stage_reasons(
     if out.is_empty() {
         out.extend(unmeasured(release, entry, status));
     }
+    out.extend(in_trouble(release, &out));
     if out.is_empty() {
         out.push(Reason::RolledOut {
             revision: release.revision,
@@ -104,6 +106,31 @@ pub(crate) fn stage_reasons(
         out.extend(blue_green::kept(release));
     }
     out
+}
+
+/// ReplicaSets that lack pods and report why (a quota), whatever else is waited for: an autoscaler
+/// may ask for more pods at any time.
+fn in_trouble(release: &Release<'_>, said: &[Reason]) -> Vec<Reason> {
+    let is_said = |rs: &ReplicaSetRecord| {
+        let named = |reason: &Reason| matches!(reason, Reason::PodsNotAvailable { replica_set, .. } if *replica_set == rs.name);
+        said.iter().any(named)
+    };
+    let stable = release.stable.as_ref().filter(|_| !release.is_steady());
+    let roles = release.older.iter().map(|rs| (Role::Older, rs));
+    let roles = stable.map(|rs| (Role::Stable, rs)).into_iter().chain(roles);
+    let roles = release.new.record().map(|rs| (Role::New, rs)).into_iter().chain(roles);
+    roles
+        .filter(|(_, rs)| rs.failure.is_some() && rs.serving() < rs.desired && !is_said(rs))
+        .map(|(role, rs)| Reason::PodsNotAvailable {
+            step: String::new(),
+            role,
+            replica_set: rs.name.clone(),
+            available: rs.serving(),
+            needed: rs.desired,
+            trouble: rs.failure.clone(),
+            deadline: None,
+        })
+        .collect()
 }
 
 fn is_waiting(reasons: &[Reason]) -> bool {
@@ -126,19 +153,12 @@ fn measuring(release: &Release<'_>, entry: &Entry, status: &RolloutStatus) -> Op
 
 /// Runs whose results cannot be written: nobody else knows what they measure.
 fn unwritten(release: &Release<'_>, status: &RolloutStatus) -> Vec<Reason> {
-    let (canary, blue_green) = (&status.canary, &status.blue_green);
-    let runs = [
-        &canary.current_step_analysis_run_status,
-        &canary.current_background_analysis_run_status,
-        &blue_green.pre_promotion_analysis_run_status,
-        &blue_green.post_promotion_analysis_run_status,
-    ];
     let refusal = |run: &RolloutAnalysisRunStatus| {
         let record = release.snapshot.runs.iter().find(|record| record.name == run.name)?;
         let action = format!("write what AnalysisRun {} measures", run.name);
         record.refused.clone().map(|message| Reason::Refused { action, message })
     };
-    runs.into_iter().flatten().filter_map(refusal).collect()
+    analysis::recorded(status).filter_map(|(_, run)| refusal(run)).collect()
 }
 
 /// The background analysis without which nothing goes on.
@@ -189,16 +209,8 @@ fn paused(
         let until = entry.cursor.pause_ends(release);
         return Reason::PausedAtStep { step: step_text(release, entry), since, until, rollout };
     }
-    let (canary, blue_green) = (&status.canary, &status.blue_green);
-    let runs = [
-        &canary.current_step_analysis_run_status,
-        &canary.current_background_analysis_run_status,
-        &blue_green.pre_promotion_analysis_run_status,
-        &blue_green.post_promotion_analysis_run_status,
-    ];
-    let undecided = runs
-        .into_iter()
-        .flatten()
+    let undecided = analysis::recorded(status)
+        .map(|(_, run)| run)
         .find(|run| run.status == AnalysisPhase::Inconclusive)
         .filter(|_| pause.reason == PauseReason::InconclusiveAnalysisRun);
     Reason::PausedFor {

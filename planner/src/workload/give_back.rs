@@ -2,7 +2,8 @@
 //! or when its user asks for it (argo-rollouts#4321, #1614).
 //!
 //! Always in this order, each step when the one before has been seen: the Deployment has its pods,
-//! and they are available; the Services select them; the pods of the Rollout go.
+//! and they are available; versions that clients do not use have no pods; the Services select those
+//! of the Deployment; the pods of the Rollout go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use crate::names::{GIVE_BACK, NOT_PROMOTED};
 use crate::plan::{Action, Plan, StatusWrite};
 use crate::quantity::Pods;
 use crate::reason::Reason;
+use crate::refuse;
 use crate::services::release_all;
 use crate::snapshot::{ReplicaSetRecord, RolloutRecord, Snapshot, Workload, WorkloadRecord};
 use crate::status::{self, say_ready, urgency};
@@ -33,12 +35,12 @@ pub(crate) fn before_the_end(s: &Snapshot) -> Plan {
     }
     // Whether it is there will be known.
     if s.workload == Workload::Unread && s.rollout.spec.workload_ref.is_some() {
-        return Plan::rest();
+        return refuse::unread(s);
     }
     let free = |actions| Plan { actions, ..Plan::rest() };
     let Some(deployment) = deployment(s) else { return free(vec![unbind(&s.rollout)]) };
     match step(s, deployment) {
-        Step::Fill(actions) => waiting(s, deployment, actions),
+        Step::Fill(actions) | Step::Empty(actions) => waiting(s, deployment, actions),
         Step::Release(actions) => free(unless_refused(s, actions)),
         Step::Done => free(unless_refused(s, vec![unbind(&s.rollout)])),
     }
@@ -62,7 +64,7 @@ pub(crate) fn on_request(s: &Snapshot) -> Option<Plan> {
             }));
             waiting(s, deployment, actions)
         }
-        Step::Release(actions) => waiting(s, deployment, actions),
+        Step::Release(actions) | Step::Empty(actions) => waiting(s, deployment, actions),
         Step::Done => {
             let mut actions: Vec<Action> = sets.filter_map(|rs| emptied(rs)).collect();
             if !has_pods {
@@ -79,6 +81,8 @@ enum Step {
     Fill(Vec<Action>),
     /// Services are let go.
     Release(Vec<Action>),
+    /// Versions that clients do not use lose their pods.
+    Empty(Vec<Action>),
     /// Nothing needs the Rollout's pods any more.
     Done,
 }
@@ -95,8 +99,34 @@ fn step(s: &Snapshot, deployment: &WorkloadRecord) -> Step {
     if deployment.available < needed {
         return Step::Fill(Vec::new());
     }
-    let services = release_all(&s.services, &s.rollout.name, &BTreeSet::new());
-    if services.is_empty() { Step::Done } else { Step::Release(services) }
+    let services = |but: &BTreeSet<&str>| release_all(&s.services, &s.rollout.name, but);
+    let all = services(&BTreeSet::new());
+    // A Service that selects one version selects the pods of all when it is let go: by then there
+    // are to be no others than clients know.
+    let Some((service, hash)) = of_clients(s) else {
+        return if all.is_empty() { Step::Done } else { Step::Release(all) };
+    };
+    let beside = services(&BTreeSet::from([service]));
+    if !beside.is_empty() {
+        return Step::Release(beside);
+    }
+    let others = || s.replica_sets.iter().filter(|rs| rs.hash != hash);
+    if others().any(|rs| rs.desired > Pods::ZERO || rs.replicas > Pods::ZERO) {
+        let live = others().filter(|rs| !rs.deleting && rs.desired > Pods::ZERO);
+        return Step::Empty(live.filter_map(|rs| emptied(rs)).collect());
+    }
+    Step::Release(all)
+}
+
+/// The Service that clients use and the version that it selects, where it does.
+fn of_clients(s: &Snapshot) -> Option<(&str, &str)> {
+    let strategy = &s.rollout.spec.strategy;
+    let canary = strategy.canary.as_ref().map(|canary| &canary.stable_service);
+    let name = canary.or(strategy.blue_green.as_ref().map(|b| &b.active_service))?;
+    let service = s.services.get(name).filter(|service| {
+        service.managed_by.as_deref() == Some(s.rollout.name.as_str()) && !service.deleting
+    })?;
+    Some((name, service.hash()?))
 }
 
 /// A ReplicaSet loses its pods; taken up again, the Rollout begins as one that never ran.

@@ -43,6 +43,10 @@ pub(crate) fn scale_down(
     let asked = asked.get(release.new.hash()).copied().unwrap_or(release.new.desired());
     let serving = release.new.available().min(asked);
     let lacking = (release.replicas - serving).or_none();
+    // More pods than the Rollout is to have carry a load that its first ones could not.
+    if progressively && lacking > Pods::ZERO && deployment.desired > release.replicas {
+        return None;
+    }
     let target = match stage {
         // By the status as it was seen: what is about to be promoted may still not be.
         Stage::Steady if release.is_steady() => {

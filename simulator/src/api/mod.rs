@@ -260,6 +260,7 @@ pub(crate) fn record_of(call: &Call, body: Option<Value>) -> RequestRecord {
         subresource: call.subresource.name().to_owned(),
         namespace: call.namespace.clone(),
         name: name.to_owned(),
+        field_manager: call.parameter("fieldManager").to_owned(),
         code: 0,
         body,
         changed: false,

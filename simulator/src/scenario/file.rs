@@ -16,8 +16,8 @@ pub(super) use expect::{Endpoints, Expect, Stays};
 pub(super) use metrics::{MetricStep, MetricValue, ServerAnswer, WebPage};
 pub use steps::Refuse;
 pub(super) use steps::{
-    Cascade, ControllerStep, Delete, Evict, Keeps, Load, PatchStep, PodsStep, Restart, Scale,
-    SetImage,
+    ArgoCdStep, Cascade, ControllerStep, Delete, Evict, Keeps, Load, PatchStep, PodsStep, Restart,
+    Scale, SetImage,
 };
 
 /// A scenario as it is written.
@@ -108,6 +108,8 @@ pub enum Step {
     Promote(String),
     /// `kubectl argo rollouts promote --full`.
     PromoteFull(String),
+    /// An action of Argo CD, which has to be offered: `{rollout: web, does: resume}`.
+    ArgoCd(ArgoCdStep),
     /// Skips the current step as Argo CD's action does.
     #[allow(clippy::enum_variant_names, reason = "the name of the verb")]
     SkipCurrentStep(String),

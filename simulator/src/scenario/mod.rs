@@ -4,6 +4,7 @@
 mod backend;
 mod expect;
 mod file;
+pub mod gitops;
 mod in_memory;
 mod mirror;
 mod named;

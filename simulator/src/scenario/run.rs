@@ -88,6 +88,9 @@ pub async fn run(
     }
     runner.drain();
     runner.watchman.at_rest(&runner.mirror);
+    if failures.is_empty() {
+        runner.watchman.all_told(&runner.mirror);
+    }
     failures.extend(runner.watchman.breaches().iter().map(Breach::to_string));
     failures.append(&mut runner.missed);
     failures.dedup();
@@ -182,7 +185,8 @@ impl Runner<'_> {
             Step::Patch(patch) => {
                 let name = self.resolved(&patch.kind, &patch.name);
                 let part = patch.subresource.as_deref();
-                self.user.patch(&patch.kind, &name, part, &patch.merge).await
+                let answer = self.user.patch(&patch.kind, &name, part, &patch.merge).await;
+                as_wanted(answer, patch.refused.as_deref())
             }
             Step::SetImage(set) => self.user.set_image(set).await,
             Step::Scale(scale) => {
@@ -198,6 +202,7 @@ impl Runner<'_> {
                     .verb(name, |r| verbs::skip_current_step(r).map_err(|e| e.to_string()))
                     .await
             }
+            Step::ArgoCd(order) => self.user.argo_cd(&order.rollout, order.does).await,
             Step::Abort(name) => self.user.verb(name, |_| Ok(verbs::abort())).await,
             Step::Retry(name) => self.user.verb(name, |_| Ok(verbs::retry())).await,
             Step::Pause(name) => self.user.verb(name, |_| Ok(verbs::pause())).await,
@@ -520,6 +525,16 @@ impl Runner<'_> {
         self.drain();
         let pods = named::pods(&self.mirror, version).into_iter();
         pods.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+/// Whether a write was refused as it was to be, or went through.
+fn as_wanted(answer: Result<(), String>, refused: Option<&str>) -> Result<(), String> {
+    match (answer, refused) {
+        (answer, None) => answer,
+        (Ok(()), Some(words)) => Err(format!("it was not refused with `{words}`")),
+        (Err(why), Some(words)) if why.contains(words) => Ok(()),
+        (Err(why), Some(words)) => Err(format!("it was refused without `{words}`: {why}")),
     }
 }
 

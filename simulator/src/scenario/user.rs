@@ -12,6 +12,7 @@ use sluice_crd::verbs::ClientPatch;
 
 use super::backend::Backend;
 use super::file::{Cascade, Recorded, Restart, SetImage, read_yaml};
+use super::gitops::argo_cd::Action;
 use super::named::workload;
 use super::resources::{is_cluster_wide, path, plural_of};
 
@@ -132,18 +133,35 @@ impl<'a> User<'a> {
         self.patch(kind, name, None, &merge).await
     }
 
-    /// Orders a restart, by the clock of the API server: a creation that is not carried out tells it.
+    /// Does what Argo CD does, where it offers it.
+    pub(super) async fn argo_cd(&mut self, name: &str, action: Action) -> Result<(), String> {
+        let rollout = self.get("Rollout", name).await?;
+        if !action.is_enabled(&rollout) {
+            return Err(format!("Argo CD does not offer {action:?} of Rollout {name}"));
+        }
+        let now = self.now().await?.to_string();
+        for (part, merge) in action.patches(&rollout, &now) {
+            self.patch("Rollout", name, part, &merge).await?;
+        }
+        Ok(())
+    }
+
+    /// Orders a restart.
     pub(super) async fn restart(&mut self, order: &Restart) -> Result<(), String> {
+        let delay = order.r#in.map_or(0, |span| span.0.as_secs());
+        let delay = i64::try_from(delay).map_err(|e| e.to_string())?;
+        let merge = json!({"spec": {"restartAt": self.now().await?.plus_seconds(delay)}});
+        self.patch("Rollout", &order.rollout, None, &merge).await
+    }
+
+    /// The time by the clock of the API server: a creation that is not carried out tells it.
+    async fn now(&self) -> Result<Time, String> {
         let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock"}});
         let params = PostParams { dry_run: true, ..PostParams::default() };
         let request = self.resource("ConfigMap")?.create(&params, body.to_string().into_bytes());
         let answer = self.send(request).await?;
         let now = answer["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
-        let delay = order.r#in.map_or(0, |span| span.0.as_secs());
-        let delay = i64::try_from(delay).map_err(|e| e.to_string())?;
-        let at = Time::parse(now).map_err(|e| e.to_string())?.plus_seconds(delay);
-        let merge = json!({"spec": {"restartAt": at}});
-        self.patch("Rollout", &order.rollout, None, &merge).await
+        Time::parse(now).map_err(|e| e.to_string())
     }
 
     pub(super) async fn apply(&mut self, object: &Value) -> Result<(), String> {

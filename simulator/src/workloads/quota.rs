@@ -1,10 +1,10 @@
-//! The ResourceQuota controller: what of a quota is used up. Pods alone are counted.
+//! The ResourceQuota controller: what of a quota is used up. Objects alone are counted.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 use super::queue::Work;
-use crate::api::{Subresource, quota::pods_in};
+use crate::api::{Subresource, quota};
 use crate::kinds::GroupResource;
 use crate::state::State;
 use crate::store::Key;
@@ -18,8 +18,12 @@ pub(super) fn sync(state: &mut State, key: &Key) {
     let Some(quota) = state.store.get(&quotas, key).cloned() else { return };
     let hard = &quota["spec"]["hard"];
     let mut status = json!({"hard": hard});
-    if !hard["pods"].is_null() {
-        status["used"] = json!({"pods": pods_in(state, &key.namespace).to_string()});
+    let names = hard.as_object().into_iter().flatten().map(|(name, _)| name);
+    let known = names.filter(|name| quota::counted(name).is_some());
+    let count = |name: &String| quota::used(state, name, &key.namespace).to_string();
+    let used: Map<String, Value> = known.map(|name| (name.clone(), count(name).into())).collect();
+    if !used.is_empty() {
+        status["used"] = used.into();
     }
     if hard.is_null() || quota["status"] == status {
         return;

@@ -26,6 +26,10 @@ fn budgets() -> GroupResource {
     GroupResource::new("policy", "poddisruptionbudgets")
 }
 
+fn quotas() -> GroupResource {
+    GroupResource::new("", "resourcequotas")
+}
+
 fn sides(change: &Change) -> impl Iterator<Item = &Value> {
     let after = (!change.deleted).then_some(change.object.as_ref());
     change.before.as_deref().into_iter().chain(after)
@@ -43,6 +47,9 @@ fn all(
 
 fn of_replica_set(store: &Store, change: &Change) -> Vec<Work> {
     let mut out = all(store, change, &budgets(), Work::Budget);
+    if change.deleted || change.before.is_none() {
+        out.extend(all(store, change, &quotas(), Work::Quota));
+    }
     for set in sides(change) {
         match controller_of(set) {
             Some(owner) => out.extend(deployment_of(owner, &change.key.namespace)),
@@ -92,7 +99,7 @@ fn of_pod(store: &Store, change: &Change) -> Vec<Work> {
             out.push(Work::Budget(key.clone()));
         }
     }
-    out.extend(all(store, change, &GroupResource::new("", "resourcequotas"), Work::Quota));
+    out.extend(all(store, change, &quotas(), Work::Quota));
     if change.deleted {
         // A Deployment that recreates its pods waits until the old ones are gone.
         let sets = GroupResource::new("apps", "replicasets");

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ControllerOptions, Span};
+use crate::scenario::gitops::argo_cd::Action;
 
 /// A merge patch by a client.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +19,9 @@ pub struct PatchStep {
     pub subresource: Option<String>,
     /// The patch.
     pub merge: Value,
+    /// The API server refuses it, in words that hold these.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// An object to be deleted.
@@ -96,6 +100,16 @@ pub struct SetImage {
     pub rollout: String,
     /// The image.
     pub image: String,
+}
+
+/// An action of Argo CD.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArgoCdStep {
+    /// The Rollout.
+    pub rollout: String,
+    /// Which: `resume`, `promote-full`.
+    pub does: Action,
 }
 
 /// An order to replace pods.

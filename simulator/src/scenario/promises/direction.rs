@@ -23,12 +23,19 @@ struct Course {
     turns: usize,
 }
 
+/// How often a Service was switched, and to what at last.
+#[derive(Debug, Default)]
+struct Switched {
+    to: String,
+    times: usize,
+}
+
 /// The courses of all objects in the present epochs.
 #[derive(Debug, Default)]
 pub(super) struct Directions {
     epochs: BTreeMap<String, Value>,
     pods: BTreeMap<String, BTreeMap<String, Course>>,
-    switches: BTreeMap<String, BTreeMap<String, usize>>,
+    switches: BTreeMap<String, BTreeMap<String, Switched>>,
 }
 
 impl Directions {
@@ -88,9 +95,13 @@ impl Directions {
             .all("Rollout")
             .find(|r| named_services(r).iter().any(|(_, named)| *named == service))?;
         let switches = self.switches.entry(name(rollout).to_owned()).or_default();
-        let count = switches.entry(service.to_owned()).or_insert(0);
-        *count += 1;
-        (*count > 2).then(|| Breach {
+        let switched = switches.entry(service.to_owned()).or_default();
+        // What somebody takes away and the controller puts back is switched to nothing else.
+        if switched.to != selected {
+            selected.clone_into(&mut switched.to);
+            switched.times += 1;
+        }
+        (switched.times > 2).then(|| Breach {
             promise: "I8",
             what: format!("Service {service} is switched back and forth"),
         })

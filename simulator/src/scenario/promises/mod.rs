@@ -1,14 +1,18 @@
 //! The promises, watched from outside: an onlooker that reads only API objects and knows nothing of
-//! how they came about (spec "Invariants", I1, I2, I5, I6, I7, I8, I14, I16).
+//! how they came about (spec "Invariants", I1, I2, I5, I6, I7, I8, I14, I16; I25, which is ours; what
+//! GitOps tools show, `gitops`).
 //!
 //! It is shown every change in the order of the cluster's versions: on the simulator after every
 //! write, on a real control plane from the watches of all kinds.
 
 mod availability;
 mod direction;
+mod gitops;
 mod identity;
 mod routes;
+mod scale;
 mod silence;
+mod there_and_back;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -42,8 +46,8 @@ pub enum Writer {
     Unknown,
 }
 
-/// The promises that are watched: their numbers, and what they say in short.
-pub const PROMISES: [(&str, &str); 10] = [
+/// The promises that an [`Onlooker`] watches: their numbers, and what they say in short.
+pub const PROMISES: [(&str, &str); 13] = [
     ("I1", "no scaling leaves too few pods"),
     ("I2", "no Service selects a version without pods"),
     ("I3", "no version is emptied while selected"),
@@ -54,6 +58,9 @@ pub const PROMISES: [(&str, &str); 10] = [
     ("I14", "no two analyses for the same at a time"),
     ("I16", "stable changes by promotion only"),
     ("silence", "whoever stands still says since when and why"),
+    ("ArgoCD", "Argo CD shows what is so, without flicker, and offers a way on"),
+    ("kstatus", "kstatus says what Argo CD says"),
+    ("Back", "what is left at rest is what Argo Rollouts expects to find"),
 ];
 
 /// Watches the promises from outside, change by change, for who runs no scenario.
@@ -96,6 +103,7 @@ impl Onlooker {
 pub(super) struct Watchman {
     directions: direction::Directions,
     verdicts: verdicts::Verdicts,
+    shown: gitops::Shown,
     exempt: BTreeMap<String, String>,
     breaches: Vec<Breach>,
 }
@@ -131,6 +139,7 @@ impl Watchman {
                 found.extend(identity::stable(mirror, before, &seen.object));
                 found.extend(self.verdicts.heeded(before, &seen.object, writer));
                 found.extend(self.verdicts.verified(before, &seen.object, writer));
+                found.extend(self.shown.look(mirror, before, &seen.object, writer));
                 self.directions.rollout_changed(before, &seen.object);
             }
             Some("AnalysisRun") => found.extend(self.verdicts.one_lives(seen)),
@@ -145,8 +154,16 @@ impl Watchman {
         for rollout in rollouts {
             let mut found = routes::aborted(mirror, &rollout);
             found.extend(silence::kept(&rollout));
+            found.extend(there_and_back::look(mirror, &rollout));
             self.add(found);
         }
+    }
+
+    /// Looks at what the Rollouts say of themselves when all has come to rest, and nothing that is
+    /// to be told waits any longer.
+    pub(super) fn all_told(&mut self, mirror: &Mirror) {
+        let found = mirror.all("Rollout").flat_map(|rollout| scale::truth(mirror, rollout));
+        self.add(found.collect());
     }
 
     fn add(&mut self, found: Vec<Breach>) {

@@ -226,7 +226,9 @@ mod tests {
         for (object, writer) in changes {
             onlooker.look(&Seen { object, deleted: false }, writer);
         }
-        onlooker.breaches().iter().map(|breach| breach.promise).collect()
+        // These objects have no conditions, which is another matter.
+        let broken = onlooker.breaches().iter().map(|breach| breach.promise);
+        broken.filter(|promise| *promise != "kstatus").collect()
     }
 
     fn by_controller<const N: usize>(objects: [Value; N]) -> Vec<&'static str> {
@@ -333,7 +335,7 @@ mod tests {
         ] {
             onlooker.look(&Seen { object, deleted }, Writer::Unknown);
         }
-        assert!(onlooker.breaches().is_empty(), "{:?}", onlooker.breaches());
+        assert!(!onlooker.breaches().iter().any(|breach| breach.promise == "I5"));
     }
 
     #[test]
