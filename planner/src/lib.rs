@@ -27,6 +27,7 @@ mod refuse;
 mod release;
 mod restart;
 mod retreat;
+mod routed;
 mod scale;
 mod services;
 mod snapshot;
