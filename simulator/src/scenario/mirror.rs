@@ -36,6 +36,13 @@ impl Mirror {
         }
     }
 
+    /// Whether an object is known in an earlier state than that of this version alone.
+    pub(super) fn lags(&self, kind: &str, name: &str, version: &str) -> bool {
+        let number = |version: &str| version.parse::<u64>().unwrap_or(0);
+        let known = self.get(kind, name).and_then(|o| o["metadata"]["resourceVersion"].as_str());
+        known.is_some_and(|known| number(known) < number(version))
+    }
+
     pub(super) fn get(&self, kind: &str, name: &str) -> Option<&Value> {
         self.objects.get(&(kind.to_owned(), name.to_owned()))
     }

@@ -22,6 +22,9 @@ use super::user::{User, filled};
 /// How long something may take to come about where a scenario does not say.
 const WITHIN: Duration = Duration::from_secs(60);
 
+/// How long a patch may take to be told by a watch, on a busy machine.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long whoever evicts waits after a refusal.
 const EVICTION_PAUSE: Duration = Duration::from_secs(1);
 
@@ -135,6 +138,7 @@ impl Runner<'_> {
             self.step(step)
                 .await
                 .map_err(|failure| format!("step {} ({}): {failure}", number + 1, label(step)))?;
+            self.catch_up().await;
         }
         self.rest(self.backend.settle() / 3).await.map_err(|f| format!("at the end: {f}"))?;
         if let Some(running) = self.running.take() {
@@ -366,6 +370,20 @@ impl Runner<'_> {
         let annotations = json!({crate::workloads::LOAD_ANNOTATION: load.total.to_string()});
         let merge = json!({"metadata": {"annotations": annotations}});
         self.user.patch("HorizontalPodAutoscaler", &load.hpa, None, &merge).await
+    }
+
+    /// Goes on once a patch of the user's is seen: what is expected next is not to be taken for
+    /// what was before. In memory it is seen at once.
+    async fn catch_up(&mut self) {
+        let Some((kind, name, version)) = self.user.last_patched() else { return };
+        let end = Instant::now() + SEEN_WITHIN;
+        self.drain();
+        while self.mirror.lags(&kind, &name, &version) {
+            match tokio::time::timeout_at(end, self.changes.recv()).await {
+                Ok(Some(seen)) => self.take(&seen),
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
     fn drain(&mut self) {

@@ -25,12 +25,14 @@ pub(super) struct User<'a> {
     metrics_address: String,
     /// The versions that his writes have made.
     written: BTreeSet<String>,
+    /// The last of them: kind, name, version.
+    last: Option<(String, String, String)>,
 }
 
 impl<'a> User<'a> {
     pub(super) fn of(backend: &'a dyn Backend) -> Self {
         let metrics_address = backend.environment().metrics_address;
-        Self { backend, metrics_address, written: BTreeSet::new() }
+        Self { backend, metrics_address, written: BTreeSet::new(), last: None }
     }
 
     /// Restores recorded objects; how many ReplicaSets are among them.
@@ -198,7 +200,15 @@ impl<'a> User<'a> {
             Some(part) => resource.patch_subresource(part, name, &params, &Patch::Merge(&merge)),
             None => resource.patch(name, &params, &Patch::Merge(&merge)),
         };
-        self.write(request).await.map(drop)
+        let written = self.write(request).await?;
+        let version = written["metadata"]["resourceVersion"].as_str();
+        self.last = version.map(|version| (kind.to_owned(), name.to_owned(), version.to_owned()));
+        Ok(())
+    }
+
+    /// What his last patch has made, told once: kind, name, version.
+    pub(super) fn last_patched(&mut self) -> Option<(String, String, String)> {
+        self.last.take()
     }
 
     pub(super) async fn delete(
