@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Args;
 use sluice_e2e::controlplane::{Programs, Search};
 use sluice_e2e::prometheus::find_or_fetch;
+use sluice_e2e::requests::gateway::find_or_build;
 
 use crate::Outcome;
 
@@ -44,10 +45,14 @@ pub(crate) fn all() -> Outcome {
         find_or_fetch(&Search::from_env()?)?;
         Ok(())
     })?;
+    phases.run("the gateway", || {
+        find_or_build(&Search::from_env()?)?;
+        Ok(())
+    })?;
     phases.run("scenarios on the control plane", || workspace(&["--test", SCENARIOS]))?;
     for test in tests_in(|member| member == "e2e")? {
         if test != SCENARIOS && !IN_MEMORY.contains(&test.as_str()) {
-            phases.run(&test, || workspace(&["--test", &test]))?;
+            phases.run(&test.replace('_', " "), || workspace(&["--test", &test]))?;
         }
     }
     phases.report();

@@ -1,177 +1,33 @@
-//! Builds missing programs from their Go modules, into the cache folder.
-
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+//! What missing programs are built from.
 
 use super::programs::{Program, Search};
-use super::report::{say, seconds, tail};
 use super::{Error, versions};
+use crate::golang::{Package, Source, Workshop};
 
-/// How often a build that goes on says so.
-const PROGRESS_EVERY: Duration = Duration::from_secs(15);
-/// How often a running `go` is looked at.
-const POLL_EVERY: Duration = Duration::from_millis(50);
-
-/// Builds `missing` into [`Search::bin`]. Builders of several processes wait for each other; what
-/// another one has built meanwhile is not built again. A program appears in the folder only when
-/// it is whole.
+/// Builds `missing` into [`Search::bin`].
 ///
 /// # Errors
 /// As [`super::Programs::find_or_build`].
 pub(crate) fn build(missing: &[Program], search: &Search) -> Result<(), Error> {
-    let root = search.cache.join("controlplane");
-    std::fs::create_dir_all(&root).map_err(Error::io("create", &root))?;
-    let _lock = lock(&root.join("build.lock"), "building the programs")?;
-
-    let bin = search.bin();
-    let missing: Vec<Program> =
-        missing.iter().copied().filter(|p| !bin.join(p.name()).exists()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    // Same file system as the cache, so that the rename at the end is atomic. Gone with its files
-    // when this function returns; what killed builders left is removed here.
-    remove_leftovers(&root)?;
-    let work = tempfile::Builder::new()
-        .prefix(WORK_PREFIX)
-        .tempdir_in(&root)
-        .map_err(Error::io("create", &root))?;
-    for (name, content) in [("go.mod", versions::GO_MOD), ("go.sum", versions::GO_SUM)] {
-        let path = work.path().join(name);
-        std::fs::write(&path, content).map_err(Error::io("write", &path))?;
-    }
-    check_go(&missing, work.path())?;
-
-    std::fs::create_dir_all(&bin).map_err(Error::io("create", &bin))?;
-    let start = Instant::now();
-    say(&format!(
-        "building {} into {}; the first time this takes minutes",
-        names(&missing),
-        bin.display()
-    ));
-    for (n, program) in missing.iter().enumerate() {
-        let output = run_go(*program, work.path(), &format!("{} of {}", n + 1, missing.len()))?;
-        let target = bin.join(program.name());
-        std::fs::rename(&output, &target).map_err(Error::io("move into the cache", &target))?;
-    }
-    say(&format!("built {} programs in {}", missing.len(), seconds(start.elapsed())));
-    Ok(())
-}
-
-const WORK_PREFIX: &str = ".building-";
-
-fn remove_leftovers(root: &Path) -> Result<(), Error> {
-    for entry in std::fs::read_dir(root).map_err(Error::io("read", root))? {
-        let path = entry.map_err(Error::io("read", root))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(WORK_PREFIX) {
-            std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
-        }
-    }
-    Ok(())
-}
-
-/// An exclusive lock that ends when the file is closed, also by the death of the process.
-/// What another process does that holds it is said meanwhile.
-pub(crate) fn lock(path: &Path, doing: &str) -> Result<File, Error> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(Error::io("open", path))?;
-    if file.try_lock().is_err() {
-        say(&format!("another process is {doing}; waiting for it"));
-        file.lock().map_err(Error::io("lock", path))?;
-    }
-    Ok(file)
-}
-
-/// Whether there is a `go`, and whether it accepts the module in `work`. Asking inside the module
-/// lets a Go that may download newer toolchains do so.
-fn check_go(missing: &[Program], work: &Path) -> Result<(), Error> {
-    let output = match go(work).args(["env", "GOVERSION"]).output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::NoGo { programs: names(missing) });
-        }
-        Err(error) => return Err(Error::io("start", Path::new("go"))(error)),
+    let sources: Vec<Source> = missing.iter().copied().map(source).collect();
+    let names: Vec<&str> = sources.iter().map(|source| source.name).collect();
+    let workshop = Workshop {
+        subject: "controlplane",
+        root: search.cache.join("controlplane"),
+        bin: search.bin(),
+        module: [versions::GO_MOD, versions::GO_SUM],
+        without_go: format!("set KUBEBUILDER_ASSETS to a folder that holds {}", names.join(", ")),
     };
-    if output.status.success() {
-        return Ok(());
-    }
-    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::GoRefuses { programs: names(missing), message })
+    workshop.build(&sources, |_| Ok(()))
 }
 
-fn names(programs: &[Program]) -> String {
-    programs.iter().map(|p| p.name()).collect::<Vec<_>>().join(", ")
-}
-
-/// A `go` for this machine that follows no settings of an enclosing workspace or module.
-fn go(work: &Path) -> Command {
-    let mut command = Command::new("go");
-    command
-        .current_dir(work)
-        .env("CGO_ENABLED", "0")
-        .env("GOWORK", "off")
-        .env("GOFLAGS", "-buildvcs=false")
-        .env_remove("GOOS")
-        .env_remove("GOARCH")
-        .stdin(Stdio::null());
-    command
-}
-
-/// Builds one program in the folder `work`; `position` says which of how many. Returns its path.
-fn run_go(program: Program, work: &Path, position: &str) -> Result<PathBuf, Error> {
-    let start = Instant::now();
-    let name = program.name();
-    say(&format!("building {name} ({position})"));
-    let log = work.join(format!("{name}.log"));
-    let log_file = File::create(&log).map_err(Error::io("create", &log))?;
-    let output = work.join(name);
-
-    let mut command = go(work);
-    match package(program) {
-        Package::InModule(package) => {
-            command.args(["build", "-trimpath", "-ldflags", &ldflags(), "-o"]).arg(&output);
-            command.arg(package);
-        }
-        Package::Alone(package) => {
-            command.args(["install", "-trimpath", "-ldflags", "-s -w", &package]);
-            command.env("GOBIN", work);
-        }
-    }
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(log_file)
-        .spawn()
-        .map_err(Error::io("start", Path::new("go")))?;
-    let mut said = start;
-    let status: ExitStatus = loop {
-        if let Some(status) = child.try_wait().map_err(Error::io("wait for", Path::new("go")))? {
-            break status;
-        }
-        if said.elapsed() >= PROGRESS_EVERY {
-            said = Instant::now();
-            say(&format!("building {name} ({position}), {} so far", seconds(start.elapsed())));
-        }
-        std::thread::sleep(POLL_EVERY);
+fn source(program: Program) -> Source {
+    let package = package(program);
+    let ldflags = match package {
+        Package::InModule(_) => ldflags(),
+        Package::Alone(_) => "-s -w".to_owned(),
     };
-    if !status.success() {
-        return Err(Error::BuildFailed { program: name, status, tail: tail(&log) });
-    }
-    say(&format!("built {name} ({position}) in {}", seconds(start.elapsed())));
-    Ok(output)
-}
-
-enum Package {
-    /// A package that the pinning module requires.
-    InModule(&'static str),
-    /// A package with its version, built with the versions that its own module names.
-    Alone(String),
+    Source { name: program.name(), package, ldflags }
 }
 
 fn package(program: Program) -> Package {
@@ -220,18 +76,5 @@ mod tests {
         let flags = ldflags();
         assert!(flags.contains("-X k8s.io/component-base/version.gitVersion=v1.34.4 "), "{flags}");
         assert!(flags.ends_with("-X k8s.io/client-go/pkg/version.gitMinor=34"), "{flags}");
-    }
-
-    #[test]
-    fn leftovers_of_killed_builders_go() {
-        let root = tempfile::tempdir().unwrap();
-        let leftover = root.path().join(".building-abc");
-        let kept = root.path().join("kubernetes-1");
-        std::fs::create_dir(&leftover).unwrap();
-        std::fs::write(leftover.join("etcd"), "half").unwrap();
-        std::fs::create_dir(&kept).unwrap();
-        remove_leftovers(root.path()).unwrap();
-        assert!(!leftover.exists());
-        assert!(kept.exists());
     }
 }

@@ -12,20 +12,24 @@ pub enum Error {
     /// A program is neither at hand nor can it be built.
     #[error(
         "cannot build {programs}: there is no `go` on PATH. Either install Go {GO_MIN} or newer, \
-         or set KUBEBUILDER_ASSETS to a folder that holds {programs}"
+         or {instead}"
     )]
     NoGo {
         /// The programs that are missing, separated by commas.
         programs: String,
+        /// What else helps.
+        instead: String,
     },
     /// There is a Go, but it refuses the module, which happens when it is too old.
     #[error(
         "cannot build {programs}: `go` refuses the module that pins them: {message}. Either \
-         install Go {GO_MIN} or newer, or set KUBEBUILDER_ASSETS to a folder that holds {programs}"
+         install Go {GO_MIN} or newer, or {instead}"
     )]
     GoRefuses {
         /// The programs that are missing, separated by commas.
         programs: String,
+        /// What else helps.
+        instead: String,
         /// What `go` said.
         message: String,
     },

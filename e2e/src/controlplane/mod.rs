@@ -18,7 +18,8 @@
 //! | `image-missing` | `missing` | is Pending and not Ready, its containers wait in `ImagePullBackOff` |
 //!
 //! A pod that recovers is Ready at once. The pod of a Job ends after the `sleep N` of its first container's command, and has failed if
-//! that command says `exit` with another code than 0. A pod that is deleted goes at once.
+//! that command says `exit` with another code than 0. A pod that is deleted goes at once, or a number
+//! of seconds after that if `sluice.test/gone-after` says so (`7s`): till then it is terminating.
 
 mod audit;
 mod build;
@@ -47,20 +48,20 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 
 pub use self::audit::{AuditLog, Count, Request, counts, verbs_used};
-pub(crate) use self::build::lock;
 pub use self::error::Error;
 pub use self::namespace::Namespace;
 pub use self::options::{Audit, Options, Stages};
 pub(crate) use self::processes::ProcessGroup;
 pub(crate) use self::programs::is_executable;
 pub use self::programs::{Origin, Program, Programs, Search};
+pub(crate) use self::report::tail;
 pub use self::standing::{Standing, Status};
 pub use self::users::{ADMIN, OPERATOR, UNPRIVILEGED, User};
 pub use self::versions::{ETCD, GO_MIN, KUBERNETES, KWOK, folder_name};
 pub use self::wait::{WaitError, Watchable, wait_for, wait_for_all, wait_until_gone};
 
 use self::components::Files;
-use self::report::{Phases, say, tail};
+use self::report::{Phases, say};
 use self::users::Users;
 
 /// How many ports the API server may find taken before the start fails.

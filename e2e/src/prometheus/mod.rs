@@ -66,8 +66,8 @@ pub enum Error {
 pub struct Prometheus {
     processes: Mutex<ProcessGroup>,
     port: u16,
-    /// Serves the page.
-    _target: Server,
+    /// Serves the page, where it is one of ours.
+    target: Option<Server>,
 }
 
 impl Prometheus {
@@ -81,8 +81,21 @@ impl Prometheus {
         program: &Path,
         page: impl Fn() -> String + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let began = Instant::now();
         let target = Server::start(move |_| scraped(page())).await.map_err(Error::Page)?;
+        let port = target.port();
+        let mut server = Self::scraping(program, port).await?;
+        server.target = Some(target);
+        Ok(server)
+    }
+
+    /// Starts the server at `program`, which scrapes `/metrics` at a port of this machine; waits
+    /// until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub async fn scraping(program: &Path, target: u16) -> Result<Self, Error> {
+        let began = Instant::now();
         let folder = tempfile::Builder::new()
             .prefix("sluice-prometheus-")
             .tempdir()
@@ -90,10 +103,10 @@ impl Prometheus {
             .keep();
         let data = folder.join("data");
         let config = folder.join("prometheus.yml");
-        std::fs::write(&config, configuration(target.port()))
+        std::fs::write(&config, configuration(target))
             .map_err(ProcessError::io("write", &config))?;
         let processes = Mutex::new(ProcessGroup::new(&data, &folder)?);
-        let mut server = Self { processes, port: 0, _target: target };
+        let mut server = Self { processes, port: 0, target: None };
         let log = folder.join("prometheus.log");
         let started = server.bring_up(|port| command(program, &config, &data, port), &log).await;
         if started.is_err() {

@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use super::{Error, NAME};
-use crate::controlplane::{Error as ProcessError, Search, is_executable, lock};
+use crate::controlplane::{Error as ProcessError, Search, is_executable};
+use crate::golang::lock;
 use crate::progress::{say, seconds};
 
 /// Where a package keeps its program.
@@ -28,7 +29,7 @@ pub fn find_or_fetch(search: &Search) -> Result<PathBuf, Error> {
         return Ok(path);
     }
     std::fs::create_dir_all(&folder).map_err(ProcessError::io("create", &folder))?;
-    let _lock = lock(&folder.join("fetch.lock"), "fetching Prometheus")?;
+    let _lock = lock(NAME, &folder.join("fetch.lock"), "fetching Prometheus")?;
     if is_executable(&cached) {
         return Ok(cached);
     }
