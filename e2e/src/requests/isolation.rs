@@ -40,34 +40,48 @@ const RTN_LOCAL: u8 = 2;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 
-/// Which network this program has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How this program gets a network of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// One of its own, in which it answers for every pod.
-    Own,
-    /// The machine's, which allows no other.
-    NotAllowed(String),
+    /// It is in one.
+    Inside,
+    /// By these arguments of `unshare`.
+    Through(&'static [&'static str]),
 }
 
-/// Puts the program into a network of its own: in its place, one with the same arguments begins
-/// anew, for which this returns [`Network::Own`]. Must be called before there are threads.
-///
-/// # Errors
-///
-/// Says what went wrong though the machine allows it.
-pub fn enter() -> Result<Network, String> {
-    if std::env::var_os(INSIDE).is_some() {
-        set_up()?;
-        return Ok(Network::Own);
+impl Network {
+    /// Looks for a way into one.
+    ///
+    /// # Errors
+    ///
+    /// Says why this machine allows none.
+    pub fn find() -> Result<Self, String> {
+        if std::env::var_os(INSIDE).is_some() {
+            return Ok(Self::Inside);
+        }
+        let mut refusals = Vec::new();
+        for way in WAYS {
+            match attempt(way) {
+                Ok(()) => return Ok(Self::Through(way)),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        Err(refusals.join("; "))
     }
-    let mut refusals = Vec::new();
-    for way in WAYS {
-        match attempt(way) {
-            Ok(()) => return Err(begin_anew(way)),
-            Err(refusal) => refusals.push(refusal),
+
+    /// Puts the program into it: in its place, one with the same arguments begins anew, and returns
+    /// from this when it is set up. What has to be done where there is another network has to be done
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// Says what went wrong.
+    pub fn enter(self) -> Result<(), String> {
+        match self {
+            Self::Inside => set_up(),
+            Self::Through(way) => Err(begin_anew(way)),
         }
     }
-    Ok(Network::NotAllowed(refusals.join("; ")))
 }
 
 /// Whether a namespace is to be had in this way, and can be set up.

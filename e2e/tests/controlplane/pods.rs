@@ -1,15 +1,15 @@
 //! What pods do, and the controllers that make them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher;
 use serde_json::json;
-use sluice_e2e::controlplane::{WaitError, wait_for, wait_for_all};
+use sluice_e2e::controlplane::{WaitError, wait_for, wait_for_all, wait_until_gone};
 
 use crate::support::{DEADLINE, plane, pod, pod_phase, ready, replica_set, waiting};
 
@@ -217,4 +217,25 @@ async fn jobs_succeed_and_fail_as_their_commands_say() {
     let container = &status.container_statuses.as_ref().unwrap()[0];
     let ended = container.state.as_ref().unwrap().terminated.as_ref().unwrap();
     assert_eq!((ended.exit_code, ended.reason.as_deref()), (3, Some("Error")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_goes_at_once_or_when_its_annotation_says() {
+    let namespace = plane().await.namespace("going").await.unwrap();
+    let pods: Api<Pod> = namespace.api();
+    for (name, annotations) in
+        [("at-once", &[][..]), ("later", &[("sluice.test/gone-after", "8s")])]
+    {
+        pods.create(&PostParams::default(), &pod(name, "app:1", annotations)).await.unwrap();
+        wait_for(&pods, name, DEADLINE, |pod| ready(pod).then_some(())).await.unwrap();
+    }
+    pods.delete("later", &DeleteParams::default()).await.unwrap();
+    let deleted = Instant::now();
+    pods.delete("at-once", &DeleteParams::default()).await.unwrap();
+    wait_until_gone(&pods, "at-once", DEADLINE).await.unwrap();
+    let going = pods.get("later").await.unwrap();
+    assert!(going.metadata.deletion_timestamp.is_some() && ready(&going));
+    wait_until_gone(&pods, "later", DEADLINE).await.unwrap();
+    // Times of objects have whole seconds: up to one is lost.
+    assert!(deleted.elapsed() > Duration::from_secs(6), "{:?}", deleted.elapsed());
 }

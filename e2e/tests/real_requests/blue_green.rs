@@ -1,6 +1,8 @@
 //! Blue-green: the active Service moves all requests at once, there and back.
 
 use libtest_mimic::Trial;
+use serde_json::json;
+use sluice_e2e::requests::objects::WATCHED;
 use sluice_e2e::requests::scene::Scene;
 
 use crate::{Ended, Ending, Ground, trial};
@@ -26,12 +28,19 @@ async fn over_and_back(scene: &mut Scene) -> Ended {
     scene.promote().await?;
     cut_over(scene).await?;
     scene.kill_controller()?;
-    // Back to the version whose pods are still there.
+    // Back to the version whose pods are still there: at once, without a pause.
     scene.set_version("v1").await?;
+    cut_over(scene).await?;
+    // And on to a third, with little time for the pods of the one before it.
+    let hurry = json!({"spec": {"strategy": {"blueGreen": {"scaleDownDelaySeconds": 1}}}});
+    scene.patch(WATCHED[0], "web", &hurry).await?;
+    scene.set_version("v3").await?;
     scene.until_phase("Paused").await?;
     scene.promote().await?;
     cut_over(scene).await?;
-    Ok(Ending::Rested(&[0.0, 0.0, 0.0]))
+    scene.until("the end of its pods", |status| status["replicas"] == 3).await?;
+    scene.rest().await?;
+    Ok(Ending::Rested(&[0.0, 0.0, 0.0, 0.0]))
 }
 
 async fn cut_over(scene: &mut Scene) -> Result<(), String> {

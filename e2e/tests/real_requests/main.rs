@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use sluice_e2e::requests::isolation::{Network, enter};
+use sluice_e2e::requests::isolation::Network;
 use sluice_e2e::requests::rig::{Rig, Tools};
 use sluice_e2e::requests::scene::Scene;
 use tokio::runtime::Runtime;
@@ -35,26 +35,21 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, trials(&Err("not started".to_owned()))).exit_code();
     }
     arguments.test_threads = Some(arguments.test_threads.unwrap_or(AT_ONCE));
-    match prepared() {
-        Ok(Ok(tools)) => run(&arguments, &tools),
-        Ok(Err(why)) => {
+    let network = match Network::find() {
+        Ok(network) => network,
+        Err(why) => {
             println!("skipped: this machine does not allow network namespaces: {why}");
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
+    };
+    // Programs are built and fetched while there is a network to do it by.
+    match Tools::find().and_then(|tools| network.enter().map(|()| tools)) {
+        Ok(tools) => run(&arguments, &tools),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// The programs, found while there is a network; then a network of our own, or why there is none.
-fn prepared() -> Result<Result<Tools, String>, String> {
-    let tools = Tools::find()?;
-    Ok(match enter()? {
-        Network::Own => Ok(tools),
-        Network::NotAllowed(why) => Err(why),
-    })
 }
 
 fn run(arguments: &Arguments, tools: &Tools) -> ExitCode {
