@@ -28,12 +28,13 @@ async fn over_and_back(scene: &mut Scene) -> Ended {
     scene.promote().await?;
     cut_over(scene).await?;
     scene.kill_controller()?;
+    // From here on there is little time for the pods of a version that is left.
+    let hurry = json!({"spec": {"strategy": {"blueGreen": {"scaleDownDelaySeconds": 1}}}});
+    scene.patch(WATCHED[0], "web", &hurry).await?;
     // Back to the version whose pods are still there: at once, without a pause.
     scene.set_version("v1").await?;
     cut_over(scene).await?;
-    // And on to a third, with little time for the pods of the one before it.
-    let hurry = json!({"spec": {"strategy": {"blueGreen": {"scaleDownDelaySeconds": 1}}}});
-    scene.patch(WATCHED[0], "web", &hurry).await?;
+    // And on to a third.
     scene.set_version("v3").await?;
     scene.until_phase("Paused").await?;
     scene.promote().await?;

@@ -6,9 +6,6 @@ use sluice_e2e::requests::scene::Scene;
 
 use crate::{Ended, Ending, Ground, trial};
 
-/// Whether the controller routes traffic.
-const ROUTES: bool = false;
-
 const SERVICES: &str = include_str!("../../requests/services.yaml");
 const SUCCESS_RATE: &str = include_str!("../../requests/success-rate.yaml");
 
@@ -37,9 +34,6 @@ const MEASURED: &str = "steps: [{setWeight: 20}, {pause: {}}, {setWeight: 60}, {
                         analysis: {templates: [{templateName: success-rate}]}";
 
 pub(crate) fn trials(ground: &Ground) -> Vec<Trial> {
-    if !ROUTES {
-        return Vec::new();
-    }
     let mut trials = Vec::new();
     macro_rules! with_both {
         ($($name:literal, $other:literal: $play:ident;)+) => {$(
