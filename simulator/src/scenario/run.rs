@@ -507,16 +507,18 @@ impl Runner<'_> {
         named::resolve(&self.mirror, kind, name)
     }
 
-    /// A pod that is gone by now counts for nothing: where some number is wanted, another takes its
-    /// place.
+    /// Without a number all that the ReplicaSet asks for are waited for. A pod that is gone by now
+    /// counts for nothing: another takes its place.
     async fn pods(&mut self, step: &PodsStep) -> Result<(), String> {
         let version = format!("{}#{}", step.rollout, step.revision);
         let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
         let mut changed = BTreeSet::new();
         loop {
-            self.pods_of(&version, step.count.unwrap_or(1)).await?;
-            let mut pods = self.names_of_pods(&version);
-            pods.truncate(step.count.unwrap_or(usize::MAX));
+            let wanted = step.count.unwrap_or_else(|| self.asked_for(&version).max(1));
+            let mut pods = self.pods_of(&version, wanted).await?;
+            if step.count.is_none() {
+                pods = self.names_of_pods(&version);
+            }
             let mut gone = false;
             for pod in pods {
                 if changed.contains(&pod) {
@@ -539,6 +541,14 @@ impl Runner<'_> {
                 Ok(None) | Err(_) => return Err(format!("{version}: its pods are gone")),
             }
         }
+    }
+
+    /// How many pods the ReplicaSet of a version asks for.
+    fn asked_for(&mut self, version: &str) -> usize {
+        self.drain();
+        let set = named::replica_set(&self.mirror, version);
+        let asked = set.and_then(|set| set["spec"]["replicas"].as_u64()).unwrap_or_default();
+        usize::try_from(asked).unwrap_or_default()
     }
 
     /// So many pods of a version, waited for.
