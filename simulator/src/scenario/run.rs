@@ -1,6 +1,6 @@
 //! Runs a scenario, step by step, while the promises are watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -507,20 +507,48 @@ impl Runner<'_> {
         named::resolve(&self.mirror, kind, name)
     }
 
+    /// Without a number all that the ReplicaSet asks for are waited for. A pod that is gone by now
+    /// counts for nothing: another takes its place.
     async fn pods(&mut self, step: &PodsStep) -> Result<(), String> {
         let version = format!("{}#{}", step.rollout, step.revision);
-        let pods = match step.count {
-            Some(count) => self.pods_of(&version, count).await?,
-            None => {
-                self.pods_of(&version, 1).await?;
-                self.names_of_pods(&version)
-            }
-        };
         let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
-        for pod in pods {
-            self.user.patch("Pod", &pod, None, &merge).await?;
+        let mut changed = BTreeSet::new();
+        loop {
+            let wanted = step.count.unwrap_or_else(|| self.asked_for(&version).max(1));
+            let mut pods = self.pods_of(&version, wanted).await?;
+            if step.count.is_none() {
+                pods = self.names_of_pods(&version);
+            }
+            let mut gone = false;
+            for pod in pods {
+                if changed.contains(&pod) {
+                    continue;
+                }
+                match self.user.patch("Pod", &pod, None, &merge).await {
+                    Ok(()) => {
+                        changed.insert(pod);
+                    }
+                    Err(why) if why.contains("(NotFound)") => gone = true,
+                    Err(why) => return Err(why),
+                }
+            }
+            if !gone {
+                return Ok(());
+            }
+            // The watch has yet to tell of it.
+            match tokio::time::timeout(WITHIN, self.changes.recv()).await {
+                Ok(Some(seen)) => self.take(&seen),
+                Ok(None) | Err(_) => return Err(format!("{version}: its pods are gone")),
+            }
         }
-        Ok(())
+    }
+
+    /// How many pods the ReplicaSet of a version asks for.
+    fn asked_for(&mut self, version: &str) -> usize {
+        self.drain();
+        let set = named::replica_set(&self.mirror, version);
+        let asked = set.and_then(|set| set["spec"]["replicas"].as_u64()).unwrap_or_default();
+        usize::try_from(asked).unwrap_or_default()
     }
 
     /// So many pods of a version, waited for.
