@@ -7,6 +7,7 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
+use sluice_planner::merge_patch;
 use sluice_planner::{
     self as planner, Action, FailureKind, Need, OwnField, Plan, PodTrouble, RefusedEviction,
     Snapshot, StatusWrite, Transition, Urgency, Wake,
@@ -15,12 +16,12 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::events::{About, EventSink};
+use crate::facts;
 use crate::failure::Failure;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::world::Wrote;
 use crate::writer::Writer;
-use crate::{facts, merge_patch};
 
 /// The policy: [`planner::plan`], or in a test one that is broken on purpose.
 pub type Policy = Arc<dyn Fn(&Snapshot) -> Plan + Send + Sync>;

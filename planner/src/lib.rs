@@ -13,6 +13,7 @@ mod decide;
 mod ephemeral;
 mod fail_fast;
 mod history;
+pub mod merge_patch;
 mod movement;
 pub mod names;
 mod newest;

@@ -112,6 +112,7 @@ fn planned(spec: Value) -> Plan {
         orphans: Vec::new(),
         services: Default::default(),
         workload: Default::default(),
+        routes: Default::default(),
         runs: Vec::new(),
         templates: Default::default(),
         facts: Default::default(),
