@@ -255,7 +255,7 @@ fn made_up_for(release: &Release<'_>, stage: Stage, cursor: &Cursor, new_target:
 }
 
 /// A deadline of blue-green, on a version that is in use again.
-fn no_deadline(rs: &ReplicaSetRecord) -> Option<(String, Option<String>)> {
+pub(crate) fn no_deadline(rs: &ReplicaSetRecord) -> Option<(String, Option<String>)> {
     rs.annotations.get(SCALE_DOWN_DEADLINE).map(|_| (SCALE_DOWN_DEADLINE.to_owned(), None))
 }
 

@@ -75,12 +75,6 @@ impl<'a> Routers<'a> {
         Some(Self { traffic, gateway, rollout })
     }
 
-    /// Plugins that this build does not know.
-    pub fn unknown_plugin(&self) -> Option<&'a str> {
-        let mut plugins = self.traffic.plugins.keys().map(String::as_str);
-        plugins.find(|name| *name != gateway_api::KEY)
-    }
-
     fn key(&self, kind: RouteKind, name: &str) -> RouteKey {
         RouteKey { kind, namespace: self.rollout.namespace.clone(), name: name.to_owned() }
     }
@@ -265,6 +259,23 @@ impl<'a> Routers<'a> {
         out
     }
 
+    /// Whether the routers say that they do what stands in their objects; none where none of them
+    /// can be asked.
+    pub fn verified(&self, routes: &Routes) -> Option<Result<(), Problem>> {
+        let Some(Ok(config)) = &self.gateway else { return None };
+        let said = self.gateway_routes(config, routes).into_iter().filter_map(|named| {
+            let key = self.gateway_key(config, named.kind, &named.name);
+            gateway_api::verified(&found(&key, routes).ok()?.object).map(|said| {
+                said.map_err(|what| Problem {
+                    object: key.to_string(),
+                    field: "status.parents".to_owned(),
+                    what,
+                })
+            })
+        });
+        said.reduce(|a, b| a.and(b))
+    }
+
     /// The objects that hold the weights, as they are to be.
     pub fn weights(&self, intent: &Intent, routes: &Routes) -> Vec<Rendered> {
         let mut out = Vec::new();
@@ -311,28 +322,14 @@ impl<'a> Routers<'a> {
                 return;
             }
         };
-        let mut named = config.named();
-        for (kind, selector) in config.selected() {
+        let named = self.gateway_routes(config, routes);
+        for (kind, _) in config.selected() {
             let (of, namespace) = (gateway_kind(kind), self.gateway_namespace(config));
-            let before = named.len();
             if let Err(problem) = served(of, namespace, routes) {
                 out.push(Err(problem));
                 continue;
             }
-            for (key, record) in &routes.objects {
-                let is_meant = key.kind == of
-                    && key.namespace == namespace
-                    && super::objects::is_selected(selector, &record.object);
-                if is_meant && !named.iter().any(|n| n.kind == kind && n.name == key.name) {
-                    named.push(gateway_api::Named {
-                        kind,
-                        name: key.name.clone(),
-                        header_routes: true,
-                        rule: None,
-                    });
-                }
-            }
-            if before == named.len() && !named.iter().any(|n| n.kind == kind) {
+            if !named.iter().any(|n| n.kind == kind) {
                 out.push(Err(Problem {
                     object: "spec.strategy.canary.trafficRouting".to_owned(),
                     field: format!("plugins[{}]", gateway_api::KEY),
@@ -356,6 +353,24 @@ impl<'a> Routers<'a> {
                 gateway_api::render(config, &named, intent, object)
             }));
         }
+    }
+
+    /// The routes of the Gateway API, those that are found by their labels as well.
+    fn gateway_routes(&self, config: &Config, routes: &Routes) -> Vec<gateway_api::Named> {
+        let mut named = config.named();
+        for (kind, selector) in config.selected() {
+            let (of, namespace) = (gateway_kind(kind), self.gateway_namespace(config));
+            for (key, record) in &routes.objects {
+                let is_meant = key.kind == of
+                    && key.namespace == namespace
+                    && super::objects::is_selected(selector, &record.object);
+                if is_meant && !named.iter().any(|n| n.kind == kind && n.name == key.name) {
+                    let (name, header_routes) = (key.name.clone(), true);
+                    named.push(gateway_api::Named { kind, name, header_routes, rule: None });
+                }
+            }
+        }
+        named
     }
 
     fn mesh_weights(&self, intent: &Intent, routes: &Routes, out: &mut Vec<Rendered>) {
@@ -400,7 +415,7 @@ impl<'a> Routers<'a> {
 }
 
 /// Objects that the Rollout made for a router that it no longer names: they go.
-pub(super) fn left_behind(
+pub(crate) fn left_behind(
     rollout: &RolloutRecord,
     wanted: &BTreeSet<RouteKey>,
     routes: &Routes,

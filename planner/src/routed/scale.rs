@@ -1,0 +1,258 @@
+//! How many pods each version has: as many as the requests need that are sent to it, now and next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Routing;
+use super::sizes::part;
+use crate::leave::{Leave, deadline_of, leave};
+use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, SCALE_DOWN_DEADLINE};
+use crate::plan::{Action, Wake};
+use crate::quantity::Pods;
+use crate::release::{New, Release};
+use crate::scale::{Moves, annotate_rollout, create, marks, no_deadline, patch, up_before_down};
+use crate::snapshot::ReplicaSetRecord;
+use crate::stage::Stage;
+use crate::steps::Cursor;
+
+/// What becomes of one ReplicaSet.
+struct Fate {
+    pods: Pods,
+    notes: BTreeMap<String, Option<String>>,
+    wake: Wake,
+}
+
+impl Fate {
+    fn of(pods: Pods) -> Self {
+        Self { pods, notes: BTreeMap::new(), wake: Wake::OnChange }
+    }
+
+    /// In use: what was said of its end is taken back.
+    fn used(rs: &ReplicaSetRecord, pods: Pods) -> Self {
+        Self { notes: no_deadline(rs).into_iter().collect(), ..Self::of(pods) }
+    }
+}
+
+/// What to write now, and when to look again.
+pub(crate) fn moves(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    routed: &BTreeSet<String>,
+) -> Moves {
+    let mut out = Moves::default();
+    let mut patches = Vec::new();
+    let mut note =
+        |rs: &Arc<ReplicaSetRecord>, fate: Fate, seconds: Option<i32>, out: &mut Moves| {
+            out.asked.insert(rs.hash.clone(), fate.pods);
+            out.wake = out.wake.sooner(fate.wake);
+            patches.extend(patch(release, rs, fate.pods, fate.notes, seconds));
+        };
+    for (rs, fate) in release.older.iter().zip(older(release, routing, stage, routed)) {
+        note(rs, fate, None, &mut out);
+    }
+    if let Some(stable) = release.stable.as_ref().filter(|_| !release.is_steady()) {
+        let fate = match stage {
+            // What was promoted in this very pass is stable only by its status yet to be written.
+            Stage::Steady => Fate::of(stable.desired),
+            _ => Fate::used(stable, of_stable(release, routing, stage, cursor, stable)),
+        };
+        note(stable, fate, None, &mut out);
+    }
+    match &release.new {
+        New::Missing(missing) => {
+            let pods = of_new(release, routing, stage, cursor, None);
+            out.actions.push(create(release, &missing.name, &missing.hash, pods));
+            out.asked.insert(missing.hash.clone(), pods);
+        }
+        New::Found(rs) => {
+            let mut fate = match stage {
+                Stage::Aborted if release.stable.is_some() => {
+                    given_up(release, routing, rs, routed)
+                }
+                _ => Fate::used(rs, of_new(release, routing, stage, cursor, Some(rs))),
+            };
+            fate.notes.extend(marks(release, rs));
+            let seconds = release.spec().min_ready_seconds;
+            let seconds = (rs.min_ready_seconds != seconds).then_some(seconds);
+            note(rs, fate, seconds, &mut out);
+        }
+    }
+    out.actions.extend(annotate_rollout(release));
+    up_before_down(&mut patches);
+    out.actions.extend(patches);
+    out
+}
+
+/// Pods of the new version.
+pub(super) fn of_new(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    rs: Option<&ReplicaSetRecord>,
+) -> Pods {
+    let now = rs.map_or(Pods::ZERO, |rs| rs.desired);
+    let replicas = release.replicas;
+    match stage {
+        // Paused by its user before it ever ran, it does not start to.
+        Stage::Initial if release.spec().paused => now.min(replicas),
+        Stage::Initial | Stage::Steady => replicas,
+        Stage::Aborted => now.min(replicas),
+        Stage::Promoting | Stage::Stepping => {
+            let frame = routing.frame(replicas, cursor.index);
+            let in_use = match routing.canary_leads_to(release, release.new.hash()) {
+                true => part(routing.seen.most, routing.full, replicas),
+                false => Pods::ZERO,
+            };
+            let wanted = frame.canary().max(in_use);
+            let held = release.spec().paused || cursor.is_inconclusive();
+            // Nothing more is given to a version of which nobody can tell whether it is good, but for
+            // what another spec.replicas asks for.
+            let moved = rs.is_some_and(|rs| is_of_other_replicas(release, rs));
+            if held && !moved { wanted.min(now.max(in_use)) } else { wanted }
+        }
+    }
+}
+
+/// Whether it was last scaled for another `spec.replicas`.
+fn is_of_other_replicas(release: &Release<'_>, rs: &ReplicaSetRecord) -> bool {
+    let base = rs.annotations.get(DESIRED_REPLICAS).and_then(|text| text.parse().ok());
+    base.is_some_and(|base: i64| Pods(base) != release.replicas)
+}
+
+/// Pods of the stable version beside a new one.
+pub(super) fn of_stable(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    stage: Stage,
+    cursor: &Cursor,
+    rs: &ReplicaSetRecord,
+) -> Pods {
+    if !routing.is_dynamic() || stage == Stage::Aborted {
+        return release.replicas;
+    }
+    let frame = routing.frame(release.replicas, cursor.index);
+    let in_use = part(routing.full - routing.seen.least, routing.full, release.replicas);
+    // One is left as long as its Service selects it, though nothing is sent there.
+    let wanted = frame.stable().max(in_use).max(Pods::ONE.min(release.replicas));
+    // What is not verified may still be sent to it.
+    if routing.seen.verified.as_ref().is_some_and(Result::is_err) {
+        return wanted.max(rs.desired.min(release.replicas));
+    }
+    wanted
+}
+
+/// The new version after an abort: it keeps its pods until nothing is sent to it, and a while longer.
+fn given_up(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    rs: &Arc<ReplicaSetRecord>,
+    routed: &BTreeSet<String>,
+) -> Fate {
+    let pods = rs.desired;
+    let whole = release.stable.as_ref().is_some_and(|stable| stable.serving() >= release.replicas);
+    let drained = routing.seen.most == 0 && is_verified(routing) && !routed.contains(&rs.hash);
+    if rs.desired == Pods::ZERO || !drained || !whole {
+        return Fate::of(pods);
+    }
+    let not_promoted = (NOT_PROMOTED.to_owned(), Some("true".to_owned()));
+    let mut fate = left(rs, leave(rs, release.now, routing.abort_delay()));
+    fate.notes.extend([not_promoted]);
+    fate
+}
+
+fn is_verified(routing: &Routing<'_>) -> bool {
+    routing.seen.verified.as_ref().is_none_or(Result::is_ok)
+}
+
+impl Routing<'_> {
+    /// Seconds for which a version that was aborted keeps its pods; none for ever (spec §2.5).
+    fn abort_delay(&self) -> Option<i64> {
+        match self.canary.abort_scale_down_delay_seconds {
+            Some(0) => None,
+            Some(seconds) => Some(i64::from(seconds)),
+            None if self.is_dynamic() => Some(0),
+            None => Some(30),
+        }
+        .map(|seconds| seconds.max(self.propagation()))
+    }
+
+    /// Seconds for which an older version keeps its pods when nothing is sent to it any more.
+    fn delay(&self) -> i64 {
+        let default = if self.is_dynamic() { 0 } else { 30 };
+        let seconds = self.canary.scale_down_delay_seconds.map_or(default, i64::from);
+        seconds.max(self.propagation())
+    }
+
+    /// Seconds that a router takes to learn of a change, by the annotation of the Rollout.
+    fn propagation(&self) -> i64 {
+        0
+    }
+}
+
+/// Versions that are neither new nor stable.
+fn older(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    stage: Stage,
+    routed: &BTreeSet<String>,
+) -> Vec<Fate> {
+    let limit = routing.canary.scale_down_delay_revision_limit;
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    // The version that carries the load has to be there before others give up their pods.
+    let is_safe = match stage {
+        Stage::Steady => release.new.available() >= release.bounds.fewest,
+        _ => {
+            let stable = release.stable.as_ref().map_or(Pods::ZERO, |stable| stable.serving());
+            stable + release.new.available() >= release.bounds.fewest
+        }
+    };
+    let mut waiting: Vec<&Arc<ReplicaSetRecord>> = release
+        .older
+        .iter()
+        .filter(|rs| rs.desired > Pods::ZERO && !routed.contains(&rs.hash))
+        .collect();
+    waiting.sort_by_key(|rs| std::cmp::Reverse(rs.revision().unwrap_or(0)));
+    let may_wait: BTreeSet<&str> = waiting.iter().take(limit).map(|rs| rs.name.as_str()).collect();
+    let fate = |rs: &Arc<ReplicaSetRecord>| {
+        let in_use = routed.contains(&rs.hash) || !is_verified(routing);
+        let mut fate = if rs.desired == Pods::ZERO || in_use || !is_safe {
+            Fate::of(rs.desired)
+        } else {
+            let few = may_wait.contains(rs.name.as_str());
+            let delay = if few { routing.delay() } else { routing.propagation() };
+            left(rs, leave(rs, release.now, Some(delay)))
+        };
+        let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
+        let given_up =
+            newer && stage != Stage::Steady && rs.desired > Pods::ZERO && deadline_of(rs).is_none();
+        if given_up || release.is_overtaken(rs) {
+            fate.notes.insert(NOT_PROMOTED.to_owned(), Some("true".to_owned()));
+        }
+        fate
+    };
+    release.older.iter().map(fate).collect()
+}
+
+/// What becomes of a version that nothing is sent to.
+fn left(rs: &ReplicaSetRecord, leave: Leave) -> Fate {
+    match leave {
+        Leave::Never => Fate::of(rs.desired),
+        Leave::Now => Fate::of(Pods::ZERO),
+        Leave::Until(end) => Fate { wake: Wake::At(end.to_chrono()), ..Fate::of(rs.desired) },
+        Leave::Begins(end) => {
+            let deadline = (SCALE_DOWN_DEADLINE.to_owned(), Some(end.to_string()));
+            let wake = Wake::At(end.to_chrono());
+            Fate { notes: [deadline].into(), wake, ..Fate::of(rs.desired) }
+        }
+    }
+}
+
+/// While the new ReplicaSet cannot be created: the stable version follows `spec.replicas`.
+pub(crate) fn without_new(release: &Release<'_>) -> Vec<Action> {
+    let Some(stable) = &release.stable else { return Vec::new() };
+    let pods = release.replicas.max(stable.desired.min(release.replicas));
+    patch(release, stable, pods, BTreeMap::new(), None).into_iter().collect()
+}
