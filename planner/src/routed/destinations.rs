@@ -47,6 +47,13 @@ impl Routing<'_> {
         of_service.into_iter().chain(others).collect()
     }
 
+    /// The hashes of versions that requests are sent to.
+    pub(super) fn in_use(&self, release: &Release<'_>) -> BTreeSet<String> {
+        let stable = self.stable_hashes(release).into_iter();
+        let canary = self.canary_hashes(release).into_iter().filter(|_| !self.sends_nothing());
+        stable.chain(canary).flatten().collect()
+    }
+
     fn sends_nothing(&self) -> bool {
         self.seen.most == 0 && self.seen.routes.is_empty()
     }
@@ -148,20 +155,17 @@ fn canary_goal<'a>(
 ) -> Goal<'a> {
     let to_stable = || release.stable.as_deref().map(|rs| (rs, Pods::ONE));
     let leads_to_new = routing.canary_leads_to(release, release.new.hash());
-    // What it leads to is in use. Where the router cannot be told, it is the way back.
-    let in_use = !routing.sends_nothing() && routing.seen.problems.is_empty();
-    let selects_all = routing.canary_hashes(release).contains(&None);
+    // What it leads to is in use; a destination of all pods narrows all the same.
+    let in_use = !routing.sends_nothing() && !routing.canary_hashes(release).contains(&None);
+    // Where the router cannot be told, it is the way back.
+    let is_way_back = !routing.seen.problems.is_empty();
     match stage {
         Stage::Initial => Some((new(release)?, release.bounds.enough_to_route())),
         Stage::Steady if routing.canary.ping_pong.is_some() && waits_for_the_old(release) => None,
-        Stage::Steady | Stage::Aborted | Stage::Stepping | Stage::Promoting
-            if in_use && !leads_to_new && !selects_all && !leads_to_stable(release, routing) =>
-        {
-            None
-        }
+        Stage::Steady | Stage::Aborted if in_use && !is_way_back => None,
         Stage::Steady => Some((new(release)?, Pods::ONE)),
-        Stage::Aborted if in_use && leads_to_new => None,
         Stage::Aborted => to_stable(),
+        Stage::Stepping | Stage::Promoting if in_use => None,
         Stage::Stepping | Stage::Promoting => {
             let frame = routing.frame(release.replicas, cursor.index);
             let wanted = frame.canary() > Pods::ZERO;
@@ -170,15 +174,10 @@ fn canary_goal<'a>(
                 Some(new) => Some((new, Pods::ONE)),
                 // It lost its pods; they come back, or an abort brings it back.
                 None if wanted && leads_to_new => None,
-                None if in_use && leads_to_new => None,
                 None => to_stable(),
             }
         }
     }
-}
-
-fn leads_to_stable(release: &Release<'_>, routing: &Routing<'_>) -> bool {
-    release.stable.as_ref().is_some_and(|stable| routing.canary_leads_to(release, &stable.hash))
 }
 
 /// Of ping-pong, the Service that was the stable one keeps the old version until its time is up: its

@@ -14,8 +14,10 @@ mod sizes;
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use sluice_crd::rollout::{
-    CanaryStrategy, ManagedRoute, PingPongType, RolloutStatus, TrafficWeights, WeightDestination,
+    CanaryStrategy, ManagedRoute, PingPongType, RolloutPause, RolloutStatus, TrafficWeights,
+    WeightDestination,
 };
 
 pub(crate) use self::course::{actions, course, reached};
@@ -24,6 +26,7 @@ pub(crate) use self::reasons::{kept, waiting};
 pub(crate) use self::scale::{moves, without_new};
 use self::seen::Seen;
 use self::sizes::Frame;
+use crate::names::PROPAGATION_DELAY;
 use crate::quantity::Pods;
 use crate::release::Release;
 use crate::snapshot::{RolloutRecord, Snapshot};
@@ -46,6 +49,8 @@ pub(crate) struct Routing<'a> {
     rollout: String,
     /// The weight that means all requests (`maxTrafficWeight`).
     full: u32,
+    /// Seconds that a router takes to learn of a change, or why the annotation cannot be read.
+    propagation: Option<Result<i64, String>>,
     seen: Seen,
 }
 
@@ -64,6 +69,7 @@ impl<'a> Routing<'a> {
             canary_service,
             rollout: format!("{}/{}", s.rollout.namespace, s.rollout.name),
             full: u32::try_from(full).unwrap_or(100).max(1),
+            propagation: s.rollout.annotations.get(PROPAGATION_DELAY).map(seconds),
             seen: Seen::default(),
         };
         routing.seen = seen::look(&routing, &s.rollout.status);
@@ -77,9 +83,9 @@ impl<'a> Routing<'a> {
 
     /// What is wrong with the objects that it names.
     pub(crate) fn problems(&self) -> Vec<String> {
-        let problems: BTreeSet<String> =
-            self.seen.problems.iter().map(|p: &Problem| p.to_string()).collect();
-        problems.into_iter().collect()
+        let problems = self.seen.problems.iter().map(|p: &Problem| p.to_string());
+        let delay = self.propagation.iter().filter_map(|delay| delay.as_ref().err().cloned());
+        problems.chain(delay).collect::<BTreeSet<String>>().into_iter().collect()
     }
 
     /// The hashes that its destinations lead to, where these are not Services.
@@ -123,6 +129,16 @@ impl<'a> Routing<'a> {
             dynamic: self.is_dynamic(),
         }
     }
+}
+
+/// A duration in an annotation: whole seconds, or a Go duration.
+fn seconds(text: &str) -> Result<i64, String> {
+    let duration = Some(IntOrString::String(text.to_owned()));
+    let seconds = RolloutPause { duration }.duration_seconds();
+    let seconds = seconds.map_err(|error| error.to_string()).and_then(|seconds| {
+        seconds.filter(|s| *s >= 0).ok_or_else(|| "it has to be 0 or more".to_owned())
+    });
+    seconds.map_err(|why| format!("metadata.annotations[{PROPAGATION_DELAY}]: {text}: {why}"))
 }
 
 /// The Services of the stable and the new version; those of ping-pong take turns.

@@ -102,9 +102,12 @@ pub(super) fn of_new(
         Stage::Aborted => now.min(replicas),
         Stage::Promoting | Stage::Stepping => {
             let frame = routing.frame(replicas, cursor.index);
-            let in_use = match routing.canary_leads_to(release, release.new.hash()) {
-                true => part(routing.seen.most, routing.full, replicas),
-                false => Pods::ZERO,
+            let leads_to_it = routing.canary_leads_to(release, release.new.hash());
+            // More is sent to it than the step says: it keeps what it has for that.
+            let in_use = if leads_to_it && routing.seen.most > frame.share().canary() {
+                now.min(part(routing.seen.most, routing.full, replicas))
+            } else {
+                Pods::ZERO
             };
             let wanted = frame.canary().max(in_use);
             let held = release.spec().paused || cursor.is_inconclusive();
@@ -153,12 +156,12 @@ fn given_up(
 ) -> Fate {
     let pods = rs.desired;
     let whole = release.stable.as_ref().is_some_and(|stable| stable.serving() >= release.replicas);
-    let drained = routing.seen.most == 0 && is_verified(routing) && !routed.contains(&rs.hash);
-    if rs.desired == Pods::ZERO || !drained || !whole {
+    let in_use = routing.in_use(release).contains(&rs.hash) || !is_verified(routing);
+    if rs.desired == Pods::ZERO || in_use || !whole {
         return Fate::of(pods);
     }
     let not_promoted = (NOT_PROMOTED.to_owned(), Some("true".to_owned()));
-    let mut fate = left(rs, leave(rs, release.now, routing.abort_delay()));
+    let mut fate = left(rs, leave(rs, release.now, routing.abort_delay()), routed);
     fate.notes.extend([not_promoted]);
     fate
 }
@@ -188,7 +191,7 @@ impl Routing<'_> {
 
     /// Seconds that a router takes to learn of a change, by the annotation of the Rollout.
     fn propagation(&self) -> i64 {
-        0
+        self.propagation.as_ref().map_or(0, |delay| *delay.as_ref().unwrap_or(&0))
     }
 }
 
@@ -216,14 +219,15 @@ fn older(
         .collect();
     waiting.sort_by_key(|rs| std::cmp::Reverse(rs.revision().unwrap_or(0)));
     let may_wait: BTreeSet<&str> = waiting.iter().take(limit).map(|rs| rs.name.as_str()).collect();
+    let used = routing.in_use(release);
     let fate = |rs: &Arc<ReplicaSetRecord>| {
-        let in_use = routed.contains(&rs.hash) || !is_verified(routing);
+        let in_use = used.contains(&rs.hash) || !is_verified(routing);
         let mut fate = if rs.desired == Pods::ZERO || in_use || !is_safe {
             Fate::of(rs.desired)
         } else {
             let few = may_wait.contains(rs.name.as_str());
             let delay = if few { routing.delay() } else { routing.propagation() };
-            left(rs, leave(rs, release.now, Some(delay)))
+            left(rs, leave(rs, release.now, Some(delay)), routed)
         };
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
         let given_up =
@@ -237,8 +241,10 @@ fn older(
 }
 
 /// What becomes of a version that nothing is sent to.
-fn left(rs: &ReplicaSetRecord, leave: Leave) -> Fate {
+fn left(rs: &ReplicaSetRecord, leave: Leave, routed: &BTreeSet<String>) -> Fate {
     match leave {
+        // What leads to it is moved first.
+        Leave::Now if routed.contains(&rs.hash) => Fate::of(rs.desired),
         Leave::Never => Fate::of(rs.desired),
         Leave::Now => Fate::of(Pods::ZERO),
         Leave::Until(end) => Fate { wake: Wake::At(end.to_chrono()), ..Fate::of(rs.desired) },
