@@ -56,10 +56,14 @@ fn nothing(routing: &Routing<'_>) -> Course {
 
 /// As it is; what somebody else has written is put back to what was written last.
 fn hold(release: &Release<'_>, routing: &Routing<'_>, waits: Option<Waits>) -> Course {
-    let told = release.status().canary.weights.as_ref();
-    let told = told.and_then(|told| u32::try_from(told.canary.weight).ok()).unwrap_or(0);
-    let share = routing.seen.share.unwrap_or_else(|| Share::new(told, routing.full));
+    let share = routing.seen.share.unwrap_or_else(|| Share::new(told(release), routing.full));
     Course { share, routes: routing.seen.routes.clone(), waits }
+}
+
+/// The weight that was written last, as the status has it.
+fn told(release: &Release<'_>) -> u32 {
+    let told = release.status().canary.weights.as_ref();
+    told.and_then(|told| u32::try_from(told.canary.weight).ok()).unwrap_or(0)
 }
 
 fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course {
@@ -121,7 +125,9 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
     }
     let steps = release.steps.iter().filter_map(|step| step.set_weight);
     let steps = steps.filter_map(|weight| u32::try_from(weight).ok());
-    let lower = steps.filter(|weight| *weight < seen.most && routing.is_dynamic());
+    // Of what somebody else has written nobody knows how much it is.
+    let most = if seen.is_strange { told(release) } else { seen.most };
+    let lower = steps.filter(|weight| *weight < most && routing.is_dynamic());
     let carried = lower.filter(|weight| {
         serving > Pods::ZERO
             && serving >= carries(release, routing, Share::new(*weight, routing.full))

@@ -47,6 +47,11 @@ impl Routing<'_> {
         of_service.into_iter().chain(others).collect()
     }
 
+    /// Whether the destination of the stable version leads to the pods of this hash.
+    pub(super) fn stable_leads_to(&self, release: &Release<'_>, hash: &str) -> bool {
+        self.stable_hashes(release).contains(&Some(hash.to_owned()))
+    }
+
     /// The hashes of versions that requests are sent to.
     pub(super) fn in_use(&self, release: &Release<'_>) -> BTreeSet<String> {
         let stable = self.stable_hashes(release).into_iter();

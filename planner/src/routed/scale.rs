@@ -109,6 +109,9 @@ pub(super) fn of_new(
             } else {
                 Pods::ZERO
             };
+            // Clients are on it, and go back first (other steps, another strategy).
+            let in_use =
+                if routing.stable_leads_to(release, release.new.hash()) { now } else { in_use };
             let wanted = frame.canary().max(in_use);
             let held = release.spec().paused || cursor.is_inconclusive();
             // Nothing more is given to a version of which nobody can tell whether it is good, but for
