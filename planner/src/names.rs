@@ -18,7 +18,8 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 
 /// Annotations of a Rollout that its ReplicaSets do not inherit.
-pub const NOT_INHERITED: [&str; 13] = [
+pub const NOT_INHERITED: [&str; 14] = [
+    CAP_SURGE,
     PROPAGATION_DELAY,
     LAST_APPLIED,
     REVISION,
@@ -58,6 +59,9 @@ pub const FAIL_FAST: &str = "sluice.dev/fail-fast";
 /// long at least a version keeps its pods when nothing is sent to it any more (argo-rollouts#4752,
 /// #4926).
 pub const PROPAGATION_DELAY: &str = "sluice.dev/propagation-delay";
+/// Annotation of a Rollout (ours): `true` keeps all versions of a canary with a router together within
+/// `maxSurge` and `maxUnavailable` (argo-rollouts#3284).
+pub const CAP_SURGE: &str = "sluice.dev/cap-surge";
 /// Annotation of a ReplicaSet: the labels and annotations that its template has because of its role
 /// (JSON).
 pub const EPHEMERAL_METADATA: &str = "rollout.argoproj.io/ephemeral-metadata";

@@ -83,6 +83,13 @@ fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course
         true => enough(release, frame.canary()),
         false => frame.canary(),
     };
+    if share.canary() > seen.least && serving < needed && routing.caps_surge {
+        // Pods of the stable version make room for the others as requests move.
+        let carried = carried_by(routing, serving, release.replicas).min(share.canary());
+        let some = Share::new(carried.max(seen.least), routing.full);
+        let waits = waits(release.new.hash(), serving, needed);
+        return Course { share: some, routes: seen.routes.clone(), waits };
+    }
     if share.canary() > seen.least && serving < needed {
         return hold(release, routing, waits(release.new.hash(), serving, needed));
     }
@@ -95,6 +102,17 @@ fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course
         }
     }
     Course { share, routes, waits: None }
+}
+
+/// The largest of the shares between steps that so many pods carry.
+fn carried_by(routing: &Routing<'_>, pods: Pods, replicas: Pods) -> u32 {
+    let fits = |share: &u32| part(*share, routing.full, replicas) <= pods;
+    between(routing.full).filter(fits).max().unwrap_or(0)
+}
+
+/// The shares that are asked for between those of the steps: twentieths.
+pub(super) fn between(full: u32) -> impl Iterator<Item = u32> {
+    (0..=20u64).filter_map(move |n| u32::try_from(u64::from(full) * n / 20).ok())
 }
 
 /// Pods of the stable version that carry what a share leaves it: those that have to be there before

@@ -26,7 +26,7 @@ pub(crate) use self::reasons::{kept, waiting};
 pub(crate) use self::scale::{moves, without_new};
 use self::seen::Seen;
 use self::sizes::Frame;
-use crate::names::PROPAGATION_DELAY;
+use crate::names::{CAP_SURGE, PROPAGATION_DELAY};
 use crate::quantity::Pods;
 use crate::release::Release;
 use crate::snapshot::{RolloutRecord, Snapshot};
@@ -49,6 +49,8 @@ pub(crate) struct Routing<'a> {
     rollout: String,
     /// The weight that means all requests (`maxTrafficWeight`).
     full: u32,
+    /// Whether all versions together keep to `maxSurge`, by the annotation.
+    caps_surge: bool,
     /// Seconds that a router takes to learn of a change, or why the annotation cannot be read.
     propagation: Option<Result<i64, String>>,
     seen: Seen,
@@ -69,6 +71,7 @@ impl<'a> Routing<'a> {
             canary_service,
             rollout: format!("{}/{}", s.rollout.namespace, s.rollout.name),
             full: u32::try_from(full).unwrap_or(100).max(1),
+            caps_surge: s.rollout.annotations.get(CAP_SURGE) == Some("true"),
             propagation: s.rollout.annotations.get(PROPAGATION_DELAY).map(seconds),
             seen: Seen::default(),
         };
@@ -116,7 +119,7 @@ impl<'a> Routing<'a> {
 
     /// Whether the stable version shrinks as requests move.
     fn is_dynamic(&self) -> bool {
-        self.canary.dynamic_stable_scale
+        self.canary.dynamic_stable_scale || self.caps_surge
     }
 
     fn frame(&self, replicas: Pods, index: usize) -> Frame<'_> {

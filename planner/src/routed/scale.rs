@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::Routing;
 use super::sizes::part;
 use crate::leave::{Leave, deadline_of, leave};
+use crate::movement::{Bounds, Mover, next};
 use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, SCALE_DOWN_DEADLINE};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
 use crate::release::{New, Release};
-use crate::scale::{Moves, annotate_rollout, create, marks, no_deadline, patch, up_before_down};
+use crate::scale::{
+    Moves, annotate_rollout, create, marks, mover, no_deadline, patch, up_before_down,
+};
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::Cursor;
@@ -41,31 +44,19 @@ pub(crate) fn moves(
     cursor: &Cursor,
     routed: &BTreeSet<String>,
 ) -> Moves {
-    let mut out = Moves::default();
-    let mut patches = Vec::new();
-    let mut note =
-        |rs: &Arc<ReplicaSetRecord>, fate: Fate, seconds: Option<i32>, out: &mut Moves| {
-            out.asked.insert(rs.hash.clone(), fate.pods);
-            out.wake = out.wake.sooner(fate.wake);
-            patches.extend(patch(release, rs, fate.pods, fate.notes, seconds));
-        };
-    for (rs, fate) in release.older.iter().zip(older(release, routing, stage, routed)) {
-        note(rs, fate, None, &mut out);
-    }
+    let older = older(release, routing, stage, routed);
+    let mut all: Vec<(&Arc<ReplicaSetRecord>, Fate)> = release.older.iter().zip(older).collect();
     if let Some(stable) = release.stable.as_ref().filter(|_| !release.is_steady()) {
         let fate = match stage {
             // What was promoted in this very pass is stable only by its status yet to be written.
             Stage::Steady => Fate::of(stable.desired),
             _ => Fate::used(stable, of_stable(release, routing, stage, cursor, stable)),
         };
-        note(stable, fate, None, &mut out);
+        all.push((stable, fate));
     }
+    let mut of_missing = Pods::ZERO;
     match &release.new {
-        New::Missing(missing) => {
-            let pods = of_new(release, routing, stage, cursor, None);
-            out.actions.push(create(release, &missing.name, &missing.hash, pods));
-            out.asked.insert(missing.hash.clone(), pods);
-        }
+        New::Missing(_) => of_missing = of_new(release, routing, stage, cursor, None),
         New::Found(rs) => {
             let mut fate = match stage {
                 Stage::Aborted if release.stable.is_some() => {
@@ -74,15 +65,80 @@ pub(crate) fn moves(
                 _ => Fate::used(rs, of_new(release, routing, stage, cursor, Some(rs))),
             };
             fate.notes.extend(marks(release, rs));
-            let seconds = release.spec().min_ready_seconds;
-            let seconds = (rs.min_ready_seconds != seconds).then_some(seconds);
-            note(rs, fate, seconds, &mut out);
+            all.push((rs, fate));
         }
+    }
+    if routing.caps_surge {
+        cap(release, routing, &mut all, &mut of_missing);
+    }
+    written(release, all, of_missing)
+}
+
+fn written(
+    release: &Release<'_>,
+    all: Vec<(&Arc<ReplicaSetRecord>, Fate)>,
+    of_missing: Pods,
+) -> Moves {
+    let mut out = Moves::default();
+    if let New::Missing(missing) = &release.new {
+        out.actions.push(create(release, &missing.name, &missing.hash, of_missing));
+        out.asked.insert(missing.hash.clone(), of_missing);
+    }
+    let mut patches = Vec::new();
+    for (rs, fate) in all {
+        out.asked.insert(rs.hash.clone(), fate.pods);
+        out.wake = out.wake.sooner(fate.wake);
+        let is_new = release.new.record().is_some_and(|new| new.uid == rs.uid);
+        let seconds = release.spec().min_ready_seconds;
+        let seconds = (is_new && rs.min_ready_seconds != seconds).then_some(seconds);
+        patches.extend(patch(release, rs, fate.pods, fate.notes, seconds));
     }
     out.actions.extend(annotate_rollout(release));
     up_before_down(&mut patches);
     out.actions.extend(patches);
     out
+}
+
+/// Keeps all versions together within `replicas + maxSurge`, and those that serve at
+/// `replicas − maxUnavailable` at least (ours, opt-in; argo-rollouts#3284). What requests are sent to
+/// keeps the pods that these need, but for the slack.
+fn cap(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    all: &mut [(&Arc<ReplicaSetRecord>, Fate)],
+    of_missing: &mut Pods,
+) {
+    let slack = (release.replicas - release.bounds.fewest).or_none();
+    let needs = |share: u32| part(share, routing.full, release.replicas);
+    let in_use = |hash: &str| {
+        let stable = match routing.stable_leads_to(release, hash) {
+            true => needs(routing.full - routing.seen.least),
+            false => Pods::ZERO,
+        };
+        let canary = match routing.canary_leads_to(release, hash) {
+            true => needs(routing.seen.most),
+            false => Pods::ZERO,
+        };
+        stable.max(canary)
+    };
+    let mut movers: Vec<Mover> = all
+        .iter()
+        .map(|(rs, fate)| {
+            let keep = in_use(&rs.hash).min(rs.desired);
+            Mover { keep, least: (keep - slack).or_none(), ..mover(rs, fate.pods) }
+        })
+        .collect();
+    if release.new.record().is_none() {
+        movers.push(Mover::to_come(*of_missing));
+    }
+    let bounds = Bounds { patient: false, ..release.bounds };
+    let asked = next(&movers, bounds);
+    for ((_, fate), pods) in all.iter_mut().zip(&asked) {
+        fate.pods = *pods;
+    }
+    if let Some(pods) = asked.get(all.len()) {
+        *of_missing = *pods;
+    }
 }
 
 /// Pods of the new version.

@@ -8,6 +8,7 @@
 use sluice_crd::rollout::RolloutStatus;
 
 use super::Routing;
+use super::course::between;
 use crate::quantity::Pods;
 use crate::traffic::{Managed, Problem, Share};
 
@@ -37,7 +38,9 @@ pub(super) fn look(routing: &Routing<'_>, status: &RolloutStatus) -> Seen {
     let told = told.map(|told| u32::try_from(told.canary.weight).unwrap_or(0));
     let mut shares = vec![0, routing.full];
     let mut sets: Vec<Vec<Managed>> = vec![Vec::new()];
-    for share in (0..steps).map(|index| frame(index).share().canary()).chain(told) {
+    let between = between(routing.full).filter(|_| routing.caps_surge);
+    let of_steps = (0..steps).map(|index| frame(index).share().canary());
+    for share in of_steps.chain(told).chain(between) {
         if !shares.contains(&share) {
             shares.push(share);
         }
