@@ -18,7 +18,9 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 
 /// Annotations of a Rollout that its ReplicaSets do not inherit.
-pub const NOT_INHERITED: [&str; 14] = [
+pub const NOT_INHERITED: [&str; 16] = [
+    ABORT_STEP_DELAY,
+    NEXT_WEIGHT_AT,
     CAP_SURGE,
     PROPAGATION_DELAY,
     LAST_APPLIED,
@@ -62,6 +64,11 @@ pub const PROPAGATION_DELAY: &str = "sluice.dev/propagation-delay";
 /// Annotation of a Rollout (ours): `true` keeps all versions of a canary with a router together within
 /// `maxSurge` and `maxUnavailable` (argo-rollouts#3284).
 pub const CAP_SURGE: &str = "sluice.dev/cap-surge";
+/// Annotation of a Rollout (ours): an abort goes back along the weights of the steps, with this
+/// duration between them (argo-rollouts#3888).
+pub const ABORT_STEP_DELAY: &str = "sluice.dev/abort-step-delay";
+/// Annotation of a ReplicaSet (ours): when the next of these weights is due (RFC 3339).
+pub const NEXT_WEIGHT_AT: &str = "sluice.dev/next-weight-at";
 /// Annotation of a ReplicaSet: the labels and annotations that its template has because of its role
 /// (JSON).
 pub const EPHEMERAL_METADATA: &str = "rollout.argoproj.io/ephemeral-metadata";

@@ -2,6 +2,7 @@
 
 use super::Routing;
 use super::sizes::part;
+use super::step_down::{StepDown, step_down};
 use crate::merge_patch;
 use crate::plan::Action;
 use crate::quantity::Pods;
@@ -40,12 +41,23 @@ pub(crate) fn course(
 ) -> Course {
     match stage {
         Stage::Initial => nothing(routing),
-        Stage::Steady | Stage::Aborted => back(release, routing),
+        Stage::Steady => back(release, routing),
+        Stage::Aborted => slowly(routing, back(release, routing), step_down(release, routing)),
         Stage::Stepping | Stage::Promoting if release.spec().paused || cursor.is_inconclusive() => {
             hold(release, routing, None)
         }
         Stage::Stepping => forward(release, routing, cursor.index),
         Stage::Promoting => forward(release, routing, release.step_count()),
+    }
+}
+
+/// Where an abort is to go step by step, no further than the next one.
+fn slowly(routing: &Routing<'_>, course: Course, step: Option<StepDown>) -> Course {
+    match step {
+        Some(step) if step.weight > course.share.canary() => {
+            Course { share: Share::new(step.weight, routing.full), ..course }
+        }
+        _ => course,
     }
 }
 

@@ -11,6 +11,7 @@ mod reasons;
 mod scale;
 mod seen;
 mod sizes;
+mod step_down;
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,7 @@ pub(crate) use self::reasons::{kept, waiting};
 pub(crate) use self::scale::{moves, without_new};
 use self::seen::Seen;
 use self::sizes::Frame;
-use crate::names::{CAP_SURGE, PROPAGATION_DELAY};
+use crate::names::{ABORT_STEP_DELAY, CAP_SURGE, PROPAGATION_DELAY};
 use crate::quantity::Pods;
 use crate::release::Release;
 use crate::snapshot::{RolloutRecord, Snapshot};
@@ -53,6 +54,8 @@ pub(crate) struct Routing<'a> {
     caps_surge: bool,
     /// Seconds that a router takes to learn of a change, or why the annotation cannot be read.
     propagation: Option<Result<i64, String>>,
+    /// Seconds between the weights of an abort, or why the annotation cannot be read.
+    abort_step: Option<Result<i64, String>>,
     seen: Seen,
 }
 
@@ -72,7 +75,8 @@ impl<'a> Routing<'a> {
             rollout: format!("{}/{}", s.rollout.namespace, s.rollout.name),
             full: u32::try_from(full).unwrap_or(100).max(1),
             caps_surge: s.rollout.annotations.get(CAP_SURGE) == Some("true"),
-            propagation: s.rollout.annotations.get(PROPAGATION_DELAY).map(seconds),
+            propagation: seconds(s, PROPAGATION_DELAY),
+            abort_step: seconds(s, ABORT_STEP_DELAY),
             seen: Seen::default(),
         };
         routing.seen = seen::look(&routing, &s.rollout.status);
@@ -87,8 +91,9 @@ impl<'a> Routing<'a> {
     /// What is wrong with the objects that it names.
     pub(crate) fn problems(&self) -> Vec<String> {
         let problems = self.seen.problems.iter().map(|p: &Problem| p.to_string());
-        let delay = self.propagation.iter().filter_map(|delay| delay.as_ref().err().cloned());
-        problems.chain(delay).collect::<BTreeSet<String>>().into_iter().collect()
+        let delays = [&self.propagation, &self.abort_step].into_iter().flatten();
+        let delays = delays.filter_map(|delay| delay.as_ref().err().cloned());
+        problems.chain(delays).collect::<BTreeSet<String>>().into_iter().collect()
     }
 
     /// The hashes that its destinations lead to, where these are not Services.
@@ -135,13 +140,14 @@ impl<'a> Routing<'a> {
 }
 
 /// A duration in an annotation: whole seconds, or a Go duration.
-fn seconds(text: &str) -> Result<i64, String> {
+fn seconds(s: &Snapshot, key: &str) -> Option<Result<i64, String>> {
+    let text = s.rollout.annotations.get(key)?;
     let duration = Some(IntOrString::String(text.to_owned()));
     let seconds = RolloutPause { duration }.duration_seconds();
     let seconds = seconds.map_err(|error| error.to_string()).and_then(|seconds| {
         seconds.filter(|s| *s >= 0).ok_or_else(|| "it has to be 0 or more".to_owned())
     });
-    seconds.map_err(|why| format!("metadata.annotations[{PROPAGATION_DELAY}]: {text}: {why}"))
+    Some(seconds.map_err(|why| format!("metadata.annotations[{key}]: {why}")))
 }
 
 /// The Services of the stable and the new version; those of ping-pong take turns.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Routing;
 use super::sizes::part;
+use super::step_down::step_down;
 use crate::leave::{Leave, deadline_of, leave};
 use crate::movement::{Bounds, Mover, next};
-use crate::names::{DESIRED_REPLICAS, NOT_PROMOTED, SCALE_DOWN_DEADLINE};
+use crate::names::{DESIRED_REPLICAS, NEXT_WEIGHT_AT, NOT_PROMOTED, SCALE_DOWN_DEADLINE};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;
 use crate::release::{New, Release};
@@ -215,6 +216,11 @@ fn given_up(
 ) -> Fate {
     let pods = rs.desired;
     let whole = release.stable.as_ref().is_some_and(|stable| stable.serving() >= release.replicas);
+    if let Some(step) = step_down(release, routing) {
+        let note = (NEXT_WEIGHT_AT.to_owned(), Some(step.next.to_string()));
+        let notes = step.begins.then_some(note).into_iter().collect();
+        return Fate { notes, wake: Wake::At(step.next.to_chrono()), ..Fate::of(pods) };
+    }
     let in_use = routing.in_use(release).contains(&rs.hash) || !is_verified(routing);
     if rs.desired == Pods::ZERO || in_use || !whole {
         return Fate::of(pods);
