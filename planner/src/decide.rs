@@ -212,6 +212,7 @@ fn actions(
     }
     moves.actions.extend(workload::scale_down(release, stage, &moves.asked, status));
     moves.actions.extend(services::releases(release));
+    moves.actions.extend(routed::leavings(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());
     moves.actions.extend(history::deletions(release));

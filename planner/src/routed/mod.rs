@@ -28,6 +28,7 @@ pub(crate) use self::scale::{moves, without_new};
 use self::seen::Seen;
 use self::sizes::Frame;
 use crate::names::{ABORT_STEP_DELAY, CAP_SURGE, PROPAGATION_DELAY};
+use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::release::Release;
 use crate::snapshot::{RolloutRecord, Snapshot};
@@ -169,11 +170,31 @@ pub(crate) fn is_at_full(routing: &Routing<'_>) -> bool {
     routing.seen.least == routing.full && routing.seen.verified.as_ref().is_none_or(Result::is_ok)
 }
 
+/// Whether there is, or may be, what was made for a router that the Rollout no longer has (#4751).
+fn has_leavings(release: &Release<'_>) -> bool {
+    let routes = &release.snapshot.routes;
+    let named = routers::named(release.rollout, routes);
+    release.status().canary.weights.is_some()
+        && (routers::is_unread(&named, routes) || !leavings(release).is_empty())
+}
+
+/// Takes away what was made for a router that the Rollout no longer has.
+pub(crate) fn leavings(release: &Release<'_>) -> Vec<Action> {
+    if release.routing.is_some() {
+        return Vec::new();
+    }
+    let left = routers::left_behind(release.rollout, &BTreeSet::new(), &release.snapshot.routes);
+    left.into_iter().filter_map(|wanted| course::write(wanted, "")).collect()
+}
+
 /// What `status.canary` tells of the routers.
 pub(crate) fn tell(release: &Release<'_>, promoted: bool, status: &mut RolloutStatus) {
     let Some(routing) = &release.routing else {
-        status.canary.weights = None;
-        status.canary.stable_ping_pong = None;
+        // Kept as long as what was made for a router has to go.
+        if !has_leavings(release) {
+            status.canary.weights = None;
+            status.canary.stable_ping_pong = None;
+        }
         return;
     };
     let flips = promoted && routing.canary.ping_pong.is_some();
