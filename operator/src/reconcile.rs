@@ -31,7 +31,7 @@ pub(crate) const FACTS_PAUSE: Duration = Duration::from_secs(5);
 
 /// A write that gets no answer is told of in the status once so many passes have failed: after some
 /// ten seconds, which a busy API server may need.
-const TELL_UNANSWERED: u32 = 10;
+pub(crate) const TELL_UNANSWERED: u32 = 10;
 
 /// What a pass needs besides its snapshot.
 #[derive(Clone)]
@@ -187,7 +187,8 @@ async fn pass(
     }
     let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
     let rollout = Arc::clone(&snapshot.rollout);
-    let mut writer = Writer::new(&shell.client, &shell.metrics, &rollout, fence);
+    let of = (&*rollout, snapshot.routes.kinds.clone());
+    let mut writer = Writer::new(&shell.client, &shell.metrics, of, fence);
     let result = carry_out(shell, snapshot, plan, limits, &mut writer, report).await;
     report.wrote = writer.wrote;
     result
@@ -236,7 +237,8 @@ async fn not_known(
     let plan = (shell.policy)(snapshot);
     if let Some(write) = &plan.status {
         let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
-        let mut writer = Writer::new(&shell.client, &shell.metrics, &snapshot.rollout, fence);
+        let of = (&*snapshot.rollout, snapshot.routes.kinds.clone());
+        let mut writer = Writer::new(&shell.client, &shell.metrics, of, fence);
         let written = write_status(snapshot, write, &mut writer).await;
         report.wrote = writer.wrote;
         written?;

@@ -49,7 +49,7 @@ impl RouteKind {
     ];
 
     /// `kind` of the objects.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::HttpRoute => "HTTPRoute",
             Self::GrpcRoute => "GRPCRoute",
