@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use sluice_simulator::scenario::kind_of;
 
 /// Objects by kind and name, without what differs from run to run.
 pub type EndState = BTreeMap<String, Value>;
@@ -50,7 +51,7 @@ pub fn normalized(objects: &[Value]) -> EndState {
         .map(|object| {
             let name = format!(
                 "{} {}",
-                object["kind"].as_str().unwrap_or_default(),
+                kind_of(object),
                 without_uids(object["metadata"]["name"].as_str().unwrap_or_default())
             );
             (name, without_volatile(&without_tally(object)))

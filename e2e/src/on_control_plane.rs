@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sluice_simulator::metrics::MetricsWorld;
 use sluice_simulator::scenario::{
     Backend, Environment, PROMETHEUS_ADDRESS, Pending, Refuse, Seen, Write, path,
-    read_yaml_documents,
+    read_yaml_documents, router_crds,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ use crate::loopback::Server;
 use crate::prometheus::Prometheus;
 
 /// The kinds that a scenario looks at.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "Rollout",
     "ReplicaSet",
     "Service",
@@ -39,6 +39,7 @@ const KINDS: [&str; 12] = [
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
     "ResourceQuota",
+    "Ingress",
 ];
 /// How long a change is held back so that earlier ones of other watches are shown before it.
 const HOLD: Duration = Duration::from_millis(250);
@@ -52,6 +53,8 @@ pub struct OnControlPlane {
     metrics: MetricsWorld,
     measured_by: MeasuredBy,
     seed: u64,
+    /// Where changes go, once they are asked for.
+    told: Mutex<Option<mpsc::UnboundedSender<(u64, Seen)>>>,
 }
 
 /// What answers at the address of the metrics; it ends with the scenario.
@@ -85,7 +88,8 @@ impl OnControlPlane {
         let answering = metrics.clone();
         let stand_in = Server::start(move |request| answering.answer(&request, Utc::now())).await?;
         let measured_by = MeasuredBy::StandIn(stand_in);
-        Ok(Self { plane, namespace, client, controller, metrics, measured_by, seed })
+        let told = Mutex::default();
+        Ok(Self { plane, namespace, client, controller, metrics, measured_by, seed, told })
     }
 
     /// Puts a real Prometheus in place of the stand-in; it scrapes what scenarios set.
@@ -186,8 +190,9 @@ impl Backend for OnControlPlane {
             for kind in KINDS {
                 let client = self.client.clone();
                 let path = path(kind, self.namespace.name());
-                tokio::spawn(watch(client, kind, path, raw_in.clone()));
+                tokio::spawn(watch(client, kind.to_owned(), path, raw_in.clone()));
             }
+            *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw_in);
             let (sender, receiver) = mpsc::unbounded_channel();
             tokio::spawn(in_order(raw_out, sender));
             receiver
@@ -216,6 +221,35 @@ impl Backend for OnControlPlane {
         Err("a real API server refuses nothing on demand: mark the scenario only-simulator".into())
     }
 
+    fn install<'a>(&'a self, set: &'a str) -> Pending<'a, Result<(), String>> {
+        Box::pin(async move {
+            let crds = router_crds(set)?;
+            self.plane.install_crds(&crds).await.map_err(|e| e.to_string())?;
+            let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some(told) = told else { return Ok(()) };
+            for crd in &crds {
+                let text = |pointer| crd.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+                let path = format!(
+                    "/apis/{}/{}/namespaces/{}/{}",
+                    text("/spec/group"),
+                    text("/spec/versions/0/name"),
+                    self.namespace.name(),
+                    text("/spec/names/plural"),
+                );
+                let kind = text("/spec/names/kind").to_owned();
+                tokio::spawn(watch(self.client.clone(), kind, path, told.clone()));
+            }
+            Ok(())
+        })
+    }
+
+    fn uninstall(&self, set: &str) -> Result<(), String> {
+        Err(format!(
+            "other scenarios may need the CRDs of {set}, on the same API server: mark the scenario \
+             only-simulator"
+        ))
+    }
+
     fn serves_load(&self) -> bool {
         // The real controller asks APIs of metrics, which nobody serves here.
         false
@@ -228,12 +262,7 @@ impl Backend for OnControlPlane {
 }
 
 /// Watches one kind from the beginning; a watch that ends is taken up where it ended.
-async fn watch(
-    client: Client,
-    kind: &'static str,
-    path: String,
-    to: mpsc::UnboundedSender<(u64, Seen)>,
-) {
+async fn watch(client: Client, kind: String, path: String, to: mpsc::UnboundedSender<(u64, Seen)>) {
     let mut version = "0".to_owned();
     loop {
         let params = WatchParams::default();
@@ -256,7 +285,7 @@ async fn watch(
             version = object.metadata.resource_version.clone().unwrap_or_default();
             let number = version.parse().unwrap_or(0);
             let mut object = json!(object);
-            object["kind"] = Value::from(kind);
+            object["kind"] = Value::from(kind.as_str());
             if to.send((number, Seen { object, deleted })).is_err() {
                 return;
             }

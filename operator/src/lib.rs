@@ -13,7 +13,6 @@ pub mod failure;
 pub mod http;
 pub mod key;
 pub mod leader;
-mod merge_patch;
 pub mod metrics;
 pub mod queue;
 mod reconcile;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
+use sluice_planner::merge_patch;
 use sluice_planner::{
     self as planner, Action, FailureKind, Need, OwnField, Plan, PodTrouble, RefusedEviction,
     Snapshot, StatusWrite, Transition, Urgency, Wake,
@@ -15,12 +16,12 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::events::{About, EventSink};
+use crate::facts;
 use crate::failure::Failure;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::world::Wrote;
 use crate::writer::Writer;
-use crate::{facts, merge_patch};
 
 /// The policy: [`planner::plan`], or in a test one that is broken on purpose.
 pub type Policy = Arc<dyn Fn(&Snapshot) -> Plan + Send + Sync>;
@@ -30,7 +31,7 @@ pub(crate) const FACTS_PAUSE: Duration = Duration::from_secs(5);
 
 /// A write that gets no answer is told of in the status once so many passes have failed: after some
 /// ten seconds, which a busy API server may need.
-const TELL_UNANSWERED: u32 = 10;
+pub(crate) const TELL_UNANSWERED: u32 = 10;
 
 /// What a pass needs besides its snapshot.
 #[derive(Clone)]
@@ -186,7 +187,8 @@ async fn pass(
     }
     let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
     let rollout = Arc::clone(&snapshot.rollout);
-    let mut writer = Writer::new(&shell.client, &shell.metrics, &rollout, fence);
+    let of = (&*rollout, snapshot.routes.kinds.clone());
+    let mut writer = Writer::new(&shell.client, &shell.metrics, of, fence);
     let result = carry_out(shell, snapshot, plan, limits, &mut writer, report).await;
     report.wrote = writer.wrote;
     result
@@ -235,7 +237,8 @@ async fn not_known(
     let plan = (shell.policy)(snapshot);
     if let Some(write) = &plan.status {
         let fence = (*shell.fence.borrow()).ok_or(Failure::NotLeader)?;
-        let mut writer = Writer::new(&shell.client, &shell.metrics, &snapshot.rollout, fence);
+        let of = (&*snapshot.rollout, snapshot.routes.kinds.clone());
+        let mut writer = Writer::new(&shell.client, &shell.metrics, of, fence);
         let written = write_status(snapshot, write, &mut writer).await;
         report.wrote = writer.wrote;
         written?;

@@ -12,10 +12,10 @@ use crate::world::record::{Observed, Record};
 use crate::world::{Change, Event};
 
 /// Objects in one page of a list: what is decoded at once.
-const PAGE: u32 = 500;
+pub(crate) const PAGE: u32 = 500;
 /// The pause after a watch has failed; it doubles up to [`PAUSE_MOST`].
-const PAUSE_LEAST: Duration = Duration::from_millis(800);
-const PAUSE_MOST: Duration = Duration::from_secs(30);
+pub(crate) const PAUSE_LEAST: Duration = Duration::from_millis(800);
+pub(crate) const PAUSE_MOST: Duration = Duration::from_secs(30);
 
 /// Which objects are watched.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +67,21 @@ pub(crate) async fn run<R: Record>(
     }
 }
 
+/// What is wrong with a watch; nothing where its history is compacted: an ordinary matter, a fresh
+/// list follows.
+pub(crate) fn why(error: &watcher::Error) -> Option<Failure> {
+    match error {
+        watcher::Error::InitialListFailed(e)
+        | watcher::Error::WatchStartFailed(e)
+        | watcher::Error::WatchFailed(e) => Some(match e {
+            kube::Error::Api(status) => Failure::from(kube::Error::Api(status.clone())),
+            other => Failure::Unanswered(chain(other)),
+        }),
+        watcher::Error::WatchError(status) if status.code == 410 => None,
+        other => Some(Failure::Unanswered(chain(other))),
+    }
+}
+
 /// Says what is wrong and what helps.
 fn complain<R: Record>(error: &watcher::Error, pause: Duration) {
     let resource = if R::GROUP.is_empty() {
@@ -74,17 +89,7 @@ fn complain<R: Record>(error: &watcher::Error, pause: Duration) {
     } else {
         format!("{}.{}", R::PLURAL, R::GROUP)
     };
-    let failure = match error {
-        watcher::Error::InitialListFailed(e)
-        | watcher::Error::WatchStartFailed(e)
-        | watcher::Error::WatchFailed(e) => match e {
-            kube::Error::Api(status) => Failure::from(kube::Error::Api(status.clone())),
-            other => Failure::Unanswered(chain(other)),
-        },
-        // The history is compacted: an ordinary matter, a fresh list follows.
-        watcher::Error::WatchError(status) if status.code == 410 => return,
-        other => Failure::Unanswered(chain(other)),
-    };
+    let Some(failure) = why(error) else { return };
     match &failure {
         Failure::Refused { code: 404, .. } => tracing::error!(
             "{resource} are not served by this API server: the CRDs are not installed \

@@ -1,6 +1,8 @@
 //! Sends what a plan says, and decides nothing: each write conditional on the version that it was
 //! planned on, within the fence of the lease, counted.
 
+mod routes;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -9,9 +11,11 @@ use kube::Client;
 use kube::core::Status;
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::request::Request;
+pub use routes::route_path;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_planner::names::{HASH_LABEL, MANAGED_BY, TEMPLATE_DIGEST};
+use sluice_planner::traffic::objects::{KindView, RouteKind};
 use sluice_planner::{Action, MetadataChange, RolloutRecord};
 use tokio::time::Instant;
 
@@ -55,6 +59,8 @@ pub struct Writer<'a> {
     client: &'a Client,
     metrics: &'a Metrics,
     rollout: &'a RolloutRecord,
+    /// How the kinds of routers' objects are served.
+    served: BTreeMap<RouteKind, KindView>,
     /// The Rollout's version: that of the record, then of our own last write.
     version: String,
     fence: Instant,
@@ -69,7 +75,7 @@ impl<'a> Writer<'a> {
     pub fn new(
         client: &'a Client,
         metrics: &'a Metrics,
-        rollout: &'a RolloutRecord,
+        (rollout, served): (&'a RolloutRecord, BTreeMap<RouteKind, KindView>),
         fence: Instant,
     ) -> Self {
         let version = rollout.resource_version.clone();
@@ -77,6 +83,7 @@ impl<'a> Writer<'a> {
             client,
             metrics,
             rollout,
+            served,
             version,
             fence,
             wrote: Vec::new(),
@@ -163,6 +170,13 @@ impl<'a> Writer<'a> {
             Action::ReleaseService { service, resource_version, selects_hash } => {
                 let body = release_patch(resource_version, *selects_hash);
                 self.patch(ResourceKind::Service, service, resource_version, &body).await
+            }
+            Action::PatchRoute { key, resource_version, patch, .. } => {
+                self.patch_route(key, resource_version, patch).await
+            }
+            Action::CreateRoute { key, manifest, .. } => self.create_route(key, manifest).await,
+            Action::DeleteRoute { key, uid, resource_version, .. } => {
+                self.delete_route(key, uid, resource_version).await
             }
             Action::PatchPod { name, uid, metadata } => self.patch_pod(name, uid, metadata).await,
             Action::EvictPod { name, uid } => self.evict(name, uid).await,
@@ -351,12 +365,9 @@ impl<'a> Writer<'a> {
     ) -> Result<(), Failure> {
         let request = self.resource(kind).delete(name, &delete_params(uid, version));
         let answer = self.send("Delete", kind, request).await;
-        self.unless_stale(kind, name, version, answer)?;
-        self.wrote.push(Wrote {
-            id: self.id(kind, name),
-            uid: Some(uid.to_owned()),
-            effect: Effect::Gone,
-        });
+        let id = self.id(kind, name);
+        self.unless_stale(id.clone(), version, answer)?;
+        self.wrote.push(Wrote { id, uid: Some(uid.to_owned()), effect: Effect::Gone });
         Ok(())
     }
 
@@ -374,7 +385,8 @@ impl<'a> Writer<'a> {
         };
         let answer = self.send("Patch", kind, request).await;
         let name = name.clone();
-        let answer = self.unless_stale(kind, &name, &self.version.clone(), answer)?;
+        let id = self.id(kind, &name);
+        let answer = self.unless_stale(id, &self.version.clone(), answer)?;
         self.version.clone_from(&answer.resource_version);
         self.note(kind, &name, answer);
         Ok(())
@@ -389,7 +401,7 @@ impl<'a> Writer<'a> {
     ) -> Result<(), Failure> {
         let request = self.resource(kind).patch(name, &params(), &Patch::Merge(body));
         let answer = self.send("Patch", kind, request).await;
-        let answer = self.unless_stale(kind, name, version, answer)?;
+        let answer = self.unless_stale(self.id(kind, name), version, answer)?;
         self.note(kind, name, answer);
         Ok(())
     }
@@ -398,8 +410,7 @@ impl<'a> Writer<'a> {
     /// is decided on it again before it has been seen anew.
     fn unless_stale(
         &mut self,
-        kind: ResourceKind,
-        name: &str,
+        id: ObjectId,
         version: &str,
         answer: Result<AnswerMeta, Failure>,
     ) -> Result<AnswerMeta, Failure> {
@@ -409,11 +420,7 @@ impl<'a> Writer<'a> {
             Err(failure) => failure,
         };
         if matches!(failure, Failure::Conflict(_)) {
-            self.wrote.push(Wrote {
-                id: self.id(kind, name),
-                uid: None,
-                effect: Effect::NewerThan(version.to_owned()),
-            });
+            self.wrote.push(Wrote { id, uid: None, effect: Effect::NewerThan(version.to_owned()) });
         }
         Err(failure)
     }
@@ -460,6 +467,11 @@ pub fn path(kind: ResourceKind, namespace: &str) -> String {
             format!("{ours}/namespaces/{namespace}/analysistemplates")
         }
         ResourceKind::ClusterAnalysisTemplate => format!("{ours}/clusteranalysistemplates"),
+        // Which version is served is known by whoever has seen one: they ask by `route_path`.
+        ResourceKind::Route(kind) => {
+            let (group, version) = kind.versions().first().copied().unwrap_or_default();
+            route_path(kind, &format!("{group}/{version}"), namespace)
+        }
     }
 }
 

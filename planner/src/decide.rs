@@ -11,6 +11,7 @@ use crate::newest::{self, Newest};
 use crate::plan::{Action, Plan, StatusWrite, Wake};
 use crate::reason::Reason;
 use crate::release::{New, Release, Strategy};
+use crate::routed::{self, Routing};
 use crate::scale::Moves;
 use crate::services::{self, Switches};
 use crate::snapshot::{FailureKind, Need, Needs, Snapshot};
@@ -38,12 +39,16 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
         }
     };
     let release = Release::new(s, strategy, digest, new);
+    if release.routing.as_ref().is_some_and(Routing::is_unread) {
+        return refuse::unread(s);
+    }
     if let (Some(failure), New::Missing(missing)) = (&s.failure, &release.new) {
         return refuse::not_created(&release, missing, failure);
     }
 
     // Can what is to be measured be measured?
     let mut prospects = analysis::look(&release);
+    prospects.problems.extend(release.routing.iter().flat_map(Routing::problems));
 
     // Where does the release stand, and how far does it get now?
     let step_hash = strategy.canary().map_or_else(String::new, |canary| {
@@ -163,6 +168,10 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     if entry.stage == Stage::Stepping && analysis::is_unmeasured(release, entry.cursor.index) {
         return None;
     }
+    let is_short = release.routing.as_ref().is_some_and(|routing| !routed::is_at_full(routing));
+    if is_short && entry.stage != Stage::Initial {
+        return None;
+    }
     match entry.stage {
         Stage::Initial => Some("Initial deploy".to_owned()),
         Stage::Promoting if services::stable_is_on_new(release) => {
@@ -203,6 +212,7 @@ fn actions(
     }
     moves.actions.extend(workload::scale_down(release, stage, &moves.asked, status));
     moves.actions.extend(services::releases(release));
+    moves.actions.extend(routed::leavings(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());
     moves.actions.extend(history::deletions(release));
@@ -224,6 +234,13 @@ pub(crate) fn towards(
     status: &RolloutStatus,
 ) -> (Moves, Switches) {
     let routed = services::routed(release);
+    if let Some(routing) = &release.routing {
+        let moves = routed::moves(release, routing, stage, &entry.cursor, &routed);
+        let mut switches = routed::switches(release, routing, stage, &entry.cursor, &moves.asked);
+        let course = routed::course(release, routing, stage, &entry.cursor);
+        switches.actions.extend(routed::actions(release, routing, &course));
+        return (moves, switches);
+    }
     if let Some(gate) = entry.gate {
         let (moves, leaves) = blue_green::moves(release, entry, stage, gate, &routed);
         let switches = blue_green::switches(release, stage, gate, &moves.asked, leaves);

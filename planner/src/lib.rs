@@ -13,6 +13,8 @@ mod decide;
 mod ephemeral;
 mod fail_fast;
 mod history;
+mod leave;
+pub mod merge_patch;
 mod movement;
 pub mod names;
 mod newest;

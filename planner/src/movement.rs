@@ -23,6 +23,14 @@ pub(crate) struct Mover {
     pub(crate) least: Pods,
 }
 
+impl Mover {
+    /// One that does not exist yet.
+    pub(crate) fn to_come(target: Pods) -> Self {
+        let none = Pods::ZERO;
+        Self { desired: none, serving: none, unsettled: none, target, keep: none, least: none }
+    }
+}
+
 /// The bounds of the motion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {

@@ -18,7 +18,11 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 
 /// Annotations of a Rollout that its ReplicaSets do not inherit.
-pub const NOT_INHERITED: [&str; 12] = [
+pub const NOT_INHERITED: [&str; 16] = [
+    ABORT_STEP_DELAY,
+    NEXT_WEIGHT_AT,
+    CAP_SURGE,
+    PROPAGATION_DELAY,
     LAST_APPLIED,
     REVISION,
     REVISION_HISTORY,
@@ -53,6 +57,18 @@ pub const STEP_INDEX: &str = "step-index";
 /// Annotation of a Rollout (ours): `true` aborts an update as soon as its pods crash-loop or cannot
 /// pull their image, `false` does not where the controller's flag would.
 pub const FAIL_FAST: &str = "sluice.dev/fail-fast";
+/// Annotation of a Rollout (ours): how long its routers take to learn of a change, as a duration; so
+/// long at least a version keeps its pods when nothing is sent to it any more (argo-rollouts#4752,
+/// #4926).
+pub const PROPAGATION_DELAY: &str = "sluice.dev/propagation-delay";
+/// Annotation of a Rollout (ours): `true` keeps all versions of a canary with a router together within
+/// `maxSurge` and `maxUnavailable` (argo-rollouts#3284).
+pub const CAP_SURGE: &str = "sluice.dev/cap-surge";
+/// Annotation of a Rollout (ours): an abort goes back along the weights of the steps, with this
+/// duration between them (argo-rollouts#3888).
+pub const ABORT_STEP_DELAY: &str = "sluice.dev/abort-step-delay";
+/// Annotation of a ReplicaSet (ours): when the next of these weights is due (RFC 3339).
+pub const NEXT_WEIGHT_AT: &str = "sluice.dev/next-weight-at";
 /// Annotation of a ReplicaSet: the labels and annotations that its template has because of its role
 /// (JSON).
 pub const EPHEMERAL_METADATA: &str = "rollout.argoproj.io/ephemeral-metadata";

@@ -48,6 +48,7 @@ pub(crate) fn transitions(
     }
     out.extend(analyses(release));
     out.extend(steps(release, decision));
+    out.extend(weights(release, status));
     out.extend(unfit(release, decision, status));
     out.extend(pauses(release, old, status));
     if status.abort && (entry.just_aborted || decision.abort_cause.is_some()) {
@@ -72,6 +73,19 @@ pub(crate) fn transitions(
         out.push(Transition::normal(reasons::ROLLOUT_COMPLETED, revision, hash, message));
     }
     out
+}
+
+/// The weights that the routers have been given since the last status (`recorded/events.txt`).
+fn weights(release: &Release<'_>, status: &RolloutStatus) -> Option<Transition> {
+    let weight = |status: &RolloutStatus| status.canary.weights.as_ref().map(|w| w.canary.weight);
+    let (old, new) = (weight(release.status()), weight(status)?);
+    if old == Some(new) {
+        return None;
+    }
+    let from = old.map(|old| format!("from {old} ")).unwrap_or_default();
+    let occasion = format!("{from}to {new} at {}", release.now);
+    let message = format!("Traffic weight updated {from}to {new}");
+    Some(Transition::normal(reasons::TRAFFIC_WEIGHT_UPDATED, release.revision, occasion, message))
 }
 
 fn steps(release: &Release<'_>, decision: &Decision<'_>) -> Vec<Transition> {

@@ -70,6 +70,11 @@ impl Action {
                 let field = "spec.replicas".to_owned();
                 vec![OwnField::of(format!("Deployment {name}"), field, to.to_string())]
             }
+            Self::PatchRoute { key, what, .. } => {
+                let field = "what sends requests to a version".to_owned();
+                let own = OwnField::of(key.to_string(), field, what.clone());
+                vec![OwnField { longest_pause: LONGEST_PAUSE_OF_A_SERVICE, ..own }]
+            }
             Self::AnnotateRollout { annotations, .. } => {
                 let own = |(key, value): (&String, &String)| OwnField {
                     object: "the Rollout".to_owned(),

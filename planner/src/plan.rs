@@ -10,6 +10,7 @@ use sluice_crd::rollout::RolloutStatus;
 use crate::quantity::Pods;
 use crate::reason::Reason;
 use crate::snapshot::Needs;
+use crate::traffic::objects::RouteKey;
 use crate::transition::Transition;
 
 /// What to do about one Rollout now.
@@ -192,6 +193,39 @@ pub enum Action {
         /// Whether its selector holds a hash.
         selects_hash: bool,
     },
+    /// Changes an object of a router.
+    PatchRoute {
+        /// Which one.
+        key: RouteKey,
+        /// The version that this was planned on.
+        resource_version: String,
+        /// A merge patch of what changes.
+        patch: Box<Value>,
+        /// For people, what it does: `send 20 of 100 requests to the canary`.
+        what: String,
+        /// Told once it is done.
+        told: Vec<Transition>,
+    },
+    /// Creates an object of a router. That it exists already is a reason to look again.
+    CreateRoute {
+        /// Which one.
+        key: RouteKey,
+        /// The object.
+        manifest: Box<Value>,
+        /// Told once it is created.
+        told: Vec<Transition>,
+    },
+    /// Deletes an object of a router that is this Rollout's own.
+    DeleteRoute {
+        /// Which one.
+        key: RouteKey,
+        /// Its uid: no other of the name is meant.
+        uid: String,
+        /// The version that this was planned on.
+        resource_version: String,
+        /// Told once it is done.
+        told: Vec<Transition>,
+    },
     /// Creates an AnalysisRun. That it exists already is success when it is ours and the same.
     CreateAnalysisRun {
         /// Its name.
@@ -251,6 +285,9 @@ impl Action {
             | Self::AnnotateRollout { told, .. }
             | Self::ScaleDeployment { told, .. }
             | Self::PatchReplicaSet { told, .. }
+            | Self::PatchRoute { told, .. }
+            | Self::CreateRoute { told, .. }
+            | Self::DeleteRoute { told, .. }
             | Self::SelectPods { told, .. } => told,
             Self::AdoptReplicaSet { .. }
             | Self::SetFinalizers { .. }
@@ -292,6 +329,9 @@ impl Action {
                 format!("point Service {service} at pods of {to}")
             }
             Self::ReleaseService { service, .. } => format!("release Service {service}"),
+            Self::PatchRoute { key, what, .. } => format!("change {key}: {what}"),
+            Self::CreateRoute { key, .. } => format!("create {key}"),
+            Self::DeleteRoute { key, .. } => format!("delete {key}"),
             Self::CreateAnalysisRun { name, .. } => format!("{CREATE_RUN}{name}"),
             Self::TerminateRun { name, .. } => format!("terminate AnalysisRun {name}"),
             Self::DeleteRun { name, .. } => format!("delete AnalysisRun {name}"),

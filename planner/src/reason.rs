@@ -185,6 +185,32 @@ pub enum Reason {
         /// Pods that have to be.
         needed: Pods,
     },
+    /// Requests cannot be sent to another version yet: it lacks pods for them.
+    WeightWaits {
+        /// At which step, in words; empty outside of the steps.
+        step: String,
+        /// The weight of the new version that is to come.
+        weight: u32,
+        /// The weight that means all requests.
+        full: u32,
+        /// The hash of the version that lacks pods.
+        hash: String,
+        /// Pods of it that are available.
+        available: Pods,
+        /// Pods that have to be.
+        needed: Pods,
+    },
+    /// A router does not do yet what it is to do.
+    WeightUnset {
+        /// At which step, in words; empty outside of the steps.
+        step: String,
+        /// The weight of the new version.
+        weight: u32,
+        /// The weight that means all requests.
+        full: u32,
+        /// Why, with the object and its field; empty where it is about to be written.
+        why: String,
+    },
     /// Somebody takes back what was set in an object, again and again.
     TakenBack {
         /// The object.
@@ -278,6 +304,8 @@ impl Reason {
             Self::RestartAhead { .. } => "RestartAhead",
             Self::Restarting { .. } => "Restarting",
             Self::TakenBack { .. } => "FieldTakenBack",
+            Self::WeightWaits { .. } => "WeightWaits",
+            Self::WeightUnset { .. } => "WeightNotSet",
             Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
             Self::PausedFor { .. } => "Paused",
@@ -335,6 +363,19 @@ impl fmt::Display for Reason {
                 "{ready} of {needed} pods of ReplicaSet {replica_set} stand in the EndpointSlices of \
                  Service {service}; clients are switched when all do"
             ),
+            Self::WeightWaits { step, weight, full, hash, available, needed } => {
+                at_step(f, step)?;
+                write!(
+                    f,
+                    "{weight} of {full} requests go to the canary when {needed} pods of {hash} are \
+                     available ({available} now)"
+                )
+            }
+            Self::WeightUnset { step, weight, full, why } => {
+                at_step(f, step)?;
+                write!(f, "{weight} of {full} requests are about to go to the canary")?;
+                if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
+            }
             Self::StandsStill { since, pod } => {
                 write!(f, "no progress since {since}")?;
                 pod.as_ref().map_or(Ok(()), |pod| write!(f, ": {pod}"))

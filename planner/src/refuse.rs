@@ -9,6 +9,7 @@ use crate::newest::Missing;
 use crate::plan::{Plan, StatusWrite};
 use crate::reason::Reason;
 use crate::release::{Release, Strategy};
+use crate::routed;
 use crate::scale;
 use crate::snapshot::{Failure, FailureKind, Snapshot};
 use crate::status::{observed_generation, phase_and_message, say_ready, urgency};
@@ -138,6 +139,7 @@ pub(crate) fn not_created(release: &Release<'_>, missing: &Missing, failure: &Fa
     let mut plan = finish(s, status, reason, told);
     if failure.kind == FailureKind::Create {
         plan.actions = match release.strategy {
+            Strategy::Canary(_) if release.routing.is_some() => routed::without_new(release),
             Strategy::Canary(_) => scale::without_new(release),
             Strategy::BlueGreen(_) => blue_green::without_new(release),
         };

@@ -13,6 +13,7 @@ use crate::movement::Bounds;
 use crate::names::NOT_PROMOTED;
 use crate::newest::Missing;
 use crate::quantity::Pods;
+use crate::routed::Routing;
 use crate::snapshot::{ReplicaSetRecord, RolloutRecord, Snapshot};
 
 /// One release as it stands: everything below is read off the snapshot, nothing decided yet.
@@ -23,6 +24,8 @@ pub(crate) struct Release<'a> {
     pub(crate) now: Time,
     pub(crate) strategy: Strategy<'a>,
     pub(crate) steps: &'a [CanaryStep],
+    /// The routers of a canary that has some.
+    pub(crate) routing: Option<Routing<'a>>,
     /// `spec.replicas`.
     pub(crate) replicas: Pods,
     /// `maxSurge` in pods.
@@ -146,6 +149,7 @@ impl<'a> Release<'a> {
             rollout,
             now: Time::new(snapshot.now),
             strategy,
+            routing: strategy.canary().and_then(|canary| Routing::of(snapshot, canary)),
             steps: strategy.canary().and_then(|c| c.steps.as_deref()).unwrap_or_default(),
             replicas,
             surge,

@@ -185,14 +185,7 @@ pub(crate) fn moves(
             ..mover(rs, targets.new)
         },
         Some(rs) => mover(rs, targets.new),
-        None => Mover {
-            desired: Pods::ZERO,
-            serving: Pods::ZERO,
-            unsettled: Pods::ZERO,
-            target: targets.new,
-            keep: Pods::ZERO,
-            least: Pods::ZERO,
-        },
+        None => Mover::to_come(targets.new),
     });
     let patient = waits && stage != Stage::Aborted;
     let asked = next(&movers, Bounds { patient, ..release.bounds });
@@ -255,7 +248,7 @@ fn made_up_for(release: &Release<'_>, stage: Stage, cursor: &Cursor, new_target:
 }
 
 /// A deadline of blue-green, on a version that is in use again.
-fn no_deadline(rs: &ReplicaSetRecord) -> Option<(String, Option<String>)> {
+pub(crate) fn no_deadline(rs: &ReplicaSetRecord) -> Option<(String, Option<String>)> {
     rs.annotations.get(SCALE_DOWN_DEADLINE).map(|_| (SCALE_DOWN_DEADLINE.to_owned(), None))
 }
 
@@ -282,7 +275,7 @@ pub(crate) fn without_new(release: &Release<'_>) -> Vec<Action> {
     existing.filter_map(|(rs, pods)| patch(release, rs, pods, BTreeMap::new(), None)).collect()
 }
 
-fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
+pub(crate) fn mover(rs: &ReplicaSetRecord, target: Pods) -> Mover {
     // While pods of it are still going, its status counts them as if they stayed: asked for more
     // now, they would be taken for the ones that are to come.
     let going = rs.replicas > rs.desired;

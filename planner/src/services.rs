@@ -11,6 +11,7 @@ use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::reason::Reason;
 use crate::release::{Release, Strategy};
+use crate::routed::{self, Routing};
 use crate::snapshot::{ReplicaSetRecord, ServiceRecord};
 use crate::stage::Stage;
 use crate::steps::{Cursor, split_for};
@@ -23,13 +24,18 @@ pub(crate) struct Switches {
     pub(crate) waiting: Vec<Reason>,
 }
 
-/// The hashes that a Service of this release selects now.
+/// The hashes that a Service of this release selects now, or what else leads to pods.
 pub(crate) fn routed(release: &Release<'_>) -> BTreeSet<String> {
-    named(release).into_iter().filter_map(|(_, s)| s.hash().map(str::to_owned)).collect()
+    let services = named(release).into_iter().filter_map(|(_, s)| s.hash().map(str::to_owned));
+    let others = release.routing.iter().flat_map(Routing::selected);
+    services.chain(others).collect()
 }
 
 /// Whether the stable Service, if there is one, selects the new version.
 pub(crate) fn stable_is_on_new(release: &Release<'_>) -> bool {
+    if let Some(routing) = &release.routing {
+        return routed::stable_is_on_new(release, routing);
+    }
     let stable = release.strategy.canary().and_then(|c| service(release, &c.stable_service));
     stable.is_none_or(|s| s.hash() == Some(release.new.hash()))
 }
@@ -233,16 +239,13 @@ pub fn release_all(
 
 pub(crate) fn named<'a>(release: &'a Release<'_>) -> Vec<(&'a str, &'a ServiceRecord)> {
     let names = match release.strategy {
-        Strategy::Canary(canary) => [&canary.stable_service, &canary.canary_service],
-        Strategy::BlueGreen(b) => [&b.active_service, &b.preview_service],
+        Strategy::Canary(canary) => <[&str; 2]>::from(routed::services(release.rollout, canary)),
+        Strategy::BlueGreen(b) => [b.active_service.as_str(), b.preview_service.as_str()],
     };
-    names
-        .into_iter()
-        .filter_map(|name| service(release, name).map(|s| (name.as_str(), s)))
-        .collect()
+    names.into_iter().filter_map(|name| service(release, name).map(|s| (name, s))).collect()
 }
 
-fn service<'a>(release: &'a Release<'_>, name: &str) -> Option<&'a ServiceRecord> {
+pub(crate) fn service<'a>(release: &'a Release<'_>, name: &str) -> Option<&'a ServiceRecord> {
     if name.is_empty() {
         return None;
     }

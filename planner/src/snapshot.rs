@@ -18,6 +18,7 @@ use crate::annotations::Annotations;
 use crate::own_fields::SetFields;
 use crate::pod_trouble::PodTrouble;
 use crate::quantity::Pods;
+use crate::traffic::objects::Routes;
 
 /// What the planner may look at: built by the shell from its records, never from a fresh list.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub orphans: Vec<Arc<ReplicaSetRecord>>,
     /// The Services that it names or that are marked as managed by it, by name.
     pub services: BTreeMap<String, Arc<ServiceRecord>>,
+    /// The objects of routers that it names or controls ([`crate::traffic::routers::named`]).
+    pub routes: Routes,
     /// The workload that `spec.workloadRef` names.
     pub workload: Workload,
     /// Its AnalysisRuns, by owner uid, in the order of their names.

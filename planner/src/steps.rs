@@ -11,6 +11,7 @@ use crate::blue_green;
 use crate::plan::Wake;
 use crate::quantity::{Pods, Weight};
 use crate::release::Release;
+use crate::routed;
 use crate::services;
 use crate::snapshot::ReplicaSetRecord;
 use crate::split::{Split, split};
@@ -30,7 +31,8 @@ pub(crate) struct Cursor {
 /// What decides when a step is over: the first of its kinds in this order (spec §1.4).
 enum Gate<'a> {
     Pause(&'a RolloutPause),
-    SetWeight,
+    /// Pods and weights are as it says.
+    Shape,
     Analysis,
     Nothing,
 }
@@ -39,10 +41,14 @@ fn gate(step: &CanaryStep) -> Gate<'_> {
     if let Some(pause) = &step.pause {
         return Gate::Pause(pause);
     }
-    if step.set_weight.is_some() {
-        return Gate::SetWeight;
+    if step.set_canary_scale.is_some() || step.set_weight.is_some() {
+        return Gate::Shape;
     }
-    if step.analysis.is_some() { Gate::Analysis } else { Gate::Nothing }
+    if step.analysis.is_some() {
+        return Gate::Analysis;
+    }
+    let routes = step.set_header_route.is_some() || step.set_mirror_route.is_some();
+    if routes { Gate::Shape } else { Gate::Nothing }
 }
 
 /// Whether the step of this index waits for an AnalysisRun of its own.
@@ -82,9 +88,13 @@ impl Cursor {
             let unmeasured = analysis::is_unmeasured(release, self.index);
             let over = match gate(step) {
                 Gate::Pause(pause) => self.pause_is_over(release, pause, unmeasured),
-                Gate::SetWeight => {
+                Gate::Shape => {
                     self.end_pause();
-                    !unmeasured && reached(release, self.weight(release))
+                    !unmeasured
+                        && match &release.routing {
+                            Some(routing) => routed::reached(release, routing, self),
+                            None => reached(release, self.weight(release)),
+                        }
                 }
                 Gate::Analysis => {
                     self.end_pause();
@@ -257,5 +267,20 @@ pub(crate) fn describe(step: &CanaryStep) -> String {
     if let Some(weight) = step.set_weight {
         return format!("setWeight: {weight}");
     }
-    analysis::describe(step).unwrap_or_else(|| "unknown".to_owned())
+    if let Some(scale) = &step.set_canary_scale {
+        let how = match (scale.match_traffic_weight, scale.replicas, scale.weight) {
+            (false, Some(replicas), _) => format!("{{replicas: {replicas}}}"),
+            (false, None, Some(weight)) => format!("{{weight: {weight}}}"),
+            _ => "{matchTrafficWeight: true}".to_owned(),
+        };
+        return format!("setCanaryScale: {how}");
+    }
+    if let Some(analysis) = analysis::describe(step) {
+        return analysis;
+    }
+    if let Some(route) = &step.set_header_route {
+        return format!("setHeaderRoute: {}", route.name);
+    }
+    let mirror = step.set_mirror_route.as_ref();
+    mirror.map_or_else(|| "unknown".to_owned(), |route| format!("setMirrorRoute: {}", route.name))
 }

@@ -53,6 +53,7 @@ pub mod reasons {
     pub const ROLLOUT_RETRY: &str = "RolloutRetry";
     pub const SCALING_DEPLOYMENT: &str = "ScalingDeployment";
     pub const SCALING_REPLICA_SET: &str = "ScalingReplicaSet";
+    pub const TRAFFIC_WEIGHT_UPDATED: &str = "TrafficWeightUpdated";
     pub const SWITCH_SERVICE: &str = "SwitchService";
     pub const SKIP_STEPS: &str = "SkipSteps";
     pub const REPLICA_SET_CREATE_ERROR: &str = "ReplicaSetCreateError";

@@ -292,6 +292,7 @@ fn snapshot(world: &World) -> Snapshot {
     Snapshot {
         orphans: Vec::new(),
         workload: Default::default(),
+        routes: Default::default(),
         runs: world.runs.values().cloned().map(Arc::new).collect(),
         templates: analysis_templates,
         now: now(),

@@ -88,6 +88,7 @@ fn steady(replicas: i64, slack: i64, pods: &[Pod], facts: Facts) -> Snapshot {
         runs: Vec::new(),
         templates: Default::default(),
         workload: Default::default(),
+        routes: Default::default(),
         facts,
         failure: None,
         settings: Settings::default(),

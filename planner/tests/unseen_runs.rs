@@ -82,6 +82,7 @@ fn planned(recorded: &str, paused: bool) -> Plan {
         orphans: Vec::new(),
         services: Default::default(),
         workload: Default::default(),
+        routes: Default::default(),
         runs: Vec::new(),
         templates: Templates {
             found: [((false, "success-rate".to_owned()), Arc::new(template))].into(),

@@ -113,6 +113,7 @@ fn snapshot(world: &World) -> Snapshot {
         orphans: Vec::new(),
         services: Default::default(),
         workload: Workload::Found(Arc::new(workload)),
+        routes: Default::default(),
         runs: Vec::new(),
         templates: Default::default(),
         facts: Default::default(),

@@ -140,6 +140,24 @@ impl Cluster {
         state.write_unasked(&kind, &Key::new("", &name), Subresource::Main, Some(object));
     }
 
+    /// Serves the kind of a CustomResourceDefinition no longer: its objects are gone, watches of
+    /// them end, and the path of the kind leads nowhere.
+    pub fn uninstall(&self, crd: &Crd) {
+        let mut state = self.shared.lock();
+        let resource = &crd.kind.resource;
+        let Some(kind) = state.kinds.get(resource).cloned() else { return };
+        let keys: Vec<Key> = state.store.list(resource, "").map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            state.write_unasked(&kind, &key, Subresource::Main, None);
+        }
+        state.watches.close(None, resource);
+        state.kinds.remove(resource);
+        let definitions = GroupResource::new(CRD_RESOURCE.0, CRD_RESOURCE.1);
+        let Some(kind) = state.kinds.get(&definitions).cloned() else { return };
+        let name = crd.object["metadata"]["name"].as_str().unwrap_or_default();
+        state.write_unasked(&kind, &Key::new("", name), Subresource::Main, None);
+    }
+
     /// A client on a connection of its own. Needs a tokio runtime.
     pub fn client(&self, user: &str) -> kube::Client {
         kube::Client::new(self.connection(user), "default")

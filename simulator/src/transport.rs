@@ -138,7 +138,7 @@ impl Connection {
                 (code, Bytes::from(object.to_string()), warnings)
             }
             Ok(Reply::Watch(opening)) => return json_response(200, self.events(opening)),
-            Err(error) if error.is_plain_text() => (error.code, Bytes::from(error.message), vec![]),
+            Err(error) if error.is_plain_text() => return text_response(error),
             Err(error) => (error.code, Bytes::from(error.to_status().to_string()), vec![]),
         };
         let full = Full::new(body).map_err(|never| match never {}).boxed_unsync();
@@ -194,6 +194,15 @@ fn json_response(code: u16, body: ResponseBody) -> Response<ResponseBody> {
     *response.status_mut() =
         http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer of the server's that is not even JSON.
+fn text_response(error: StatusError) -> Response<ResponseBody> {
+    let full = Full::new(Bytes::from(error.message)).map_err(|never| match never {});
+    let mut response = json_response(error.code, full.boxed_unsync());
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
     response
 }
 

@@ -21,6 +21,7 @@ use std::fmt;
 pub use analysis::{validate_analysis_run, validate_analysis_template};
 pub use experiment::validate_experiment;
 pub use rollout::validate_rollout;
+pub use selector::matches as selector_matches;
 pub use warnings::{analysis_template_warnings, metric_warnings, rollout_warnings};
 
 /// Why a spec cannot be acted upon.

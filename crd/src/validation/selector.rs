@@ -52,7 +52,7 @@ pub(super) fn check_labels<'a>(
 }
 
 /// Whether `selector` selects what has `labels`.
-pub(super) fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+pub fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let has_all = selector
         .match_labels
         .iter()

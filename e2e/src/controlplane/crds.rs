@@ -8,6 +8,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde::Deserialize as _;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::wait::wait_for;
 use super::{Error, POLL_EVERY, get};
@@ -18,23 +19,36 @@ const SERVED_WITHIN: Duration = Duration::from_secs(30);
 /// Applies every definition in the `.yaml` files of `folder` and waits until they are served.
 /// Returns their names in the order of the files.
 pub(crate) async fn apply(client: &Client, folder: &Path) -> Result<Vec<String>, Error> {
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let mut names = Vec::new();
+    let mut all = Vec::new();
     for path in yaml_files(folder)? {
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         for document in serde_yaml_ng::Deserializer::from_str(&text) {
             // Sent as it stands: the type may not know every field.
             let crd = Value::deserialize(document)
                 .map_err(|source| Error::Manifest { path: path.clone(), source })?;
-            let Some(name) = crd["metadata"]["name"].as_str().map(str::to_owned) else {
+            if crd["metadata"]["name"].as_str().is_none() {
                 return Err(Error::NamelessManifest { path });
-            };
-            let manager = PatchParams::apply("sluice-e2e").force();
-            api.patch(&name, &manager, &Patch::Apply(&crd))
-                .await
-                .map_err(Error::api(format!("applying {name} of {}", path.display())))?;
-            names.push(name);
+            }
+            all.push(crd);
         }
+    }
+    apply_all(client, &all).await
+}
+
+/// Applies these definitions and waits until they are served; their names. What is there already
+/// stays as it is, and of those who ask for the same at a time one does it.
+pub(crate) async fn apply_all(client: &Client, all: &[Value]) -> Result<Vec<String>, Error> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+    let _one = ONE_AT_A_TIME.lock().await;
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let mut names = Vec::new();
+    for crd in all {
+        let name = crd["metadata"]["name"].as_str().unwrap_or_default();
+        let manager = PatchParams::apply("sluice-e2e").force();
+        api.patch(name, &manager, &Patch::Apply(crd))
+            .await
+            .map_err(Error::api(format!("applying {name}")))?;
+        names.push(name.to_owned());
     }
     for name in &names {
         let crd =

@@ -327,6 +327,14 @@ impl ControlPlane {
         crds::apply(&self.client(ADMIN)?, folder).await
     }
 
+    /// As [`ControlPlane::apply_crds`], for definitions that are in no files of their own.
+    ///
+    /// # Errors
+    /// [`Error::Api`] for what the server refuses.
+    pub async fn install_crds(&self, crds: &[serde_json::Value]) -> Result<Vec<String>, Error> {
+        crds::apply_all(&self.client(ADMIN)?, crds).await
+    }
+
     /// Whether all programs run.
     ///
     /// # Errors

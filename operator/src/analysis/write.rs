@@ -13,10 +13,10 @@ use sluice_planner::RunRecord;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::merge_patch;
 use crate::metrics::Metrics;
 use crate::world::{Effect, ObjectId, ResourceKind, Wrote};
 use crate::writer::{delete_params, params, path, within};
+use sluice_planner::merge_patch;
 
 /// What is written.
 #[derive(Debug)]

@@ -2,22 +2,33 @@
 
 use kube::Client;
 use kube::core::request::Request;
+use sluice_planner::traffic::objects::RouteKind;
 use tokio::time::Instant;
 
 use super::looping::{Finished, Loop, Work};
 use crate::failure::Failure;
 use crate::key::Key;
 use crate::world::record::Observed;
-use crate::world::{Change, Event, ObjectId, ResourceKind};
-use crate::writer::{answered, path};
+use crate::world::{Change, Event, ObjectId, Place, ResourceKind, RouteObject};
+use crate::writer::{answered, path, route_path};
 
 impl Loop {
     pub(super) fn confirm(&self, key: Key, overdue: Vec<ObjectId>, now: Instant) -> Work {
         let client = self.shell.client.clone();
+        let served = |id: &ObjectId| match id.kind {
+            ResourceKind::Route(kind) => self.world.served_version(kind).map(str::to_owned),
+            _ => None,
+        };
+        let overdue: Vec<_> = overdue.into_iter().map(|id| (served(&id), id)).collect();
         Box::pin(async move {
             let mut fetched = Vec::new();
-            for id in overdue {
-                let found = fetch(&client, &id).await;
+            for (served, id) in overdue {
+                let found = match (id.kind, served) {
+                    (ResourceKind::Route(kind), Some(version)) => {
+                        fetch_route(&client, kind, &version, &id.place).await
+                    }
+                    _ => fetch(&client, &id).await,
+                };
                 fetched.push((id, found));
             }
             (key, now, Finished::Confirmed(fetched))
@@ -50,8 +61,29 @@ pub(super) async fn fetch(client: &Client, id: &ObjectId) -> Result<Option<Event
         ResourceKind::AnalysisTemplate
         | ResourceKind::ClusterAnalysisTemplate
         | ResourceKind::PlainReplicaSet
-        | ResourceKind::PodTemplate => return Ok(None),
+        | ResourceKind::PodTemplate
+        // Its kind is not served any longer.
+        | ResourceKind::Route(_) => return Ok(None),
     };
+    found(event)
+}
+
+/// Fetches an object of a router.
+pub(super) async fn fetch_route(
+    client: &Client,
+    kind: RouteKind,
+    version: &str,
+    (namespace, name): &Place,
+) -> Result<Option<Event>, Failure> {
+    let request = Request::new(route_path(kind, version, namespace))
+        .get(name, &Default::default())
+        .map_err(kube::Error::BuildRequest)?;
+    let object = answered(client.request::<RouteObject>(request)).await;
+    let applied = |o: RouteObject| Event::Route(kind, Change::Applied(o.observed(kind, version)));
+    found(object.map(applied))
+}
+
+fn found(event: Result<Event, Failure>) -> Result<Option<Event>, Failure> {
     match event {
         Ok(event) => Ok(Some(event)),
         Err(failure) if failure.is_not_found() => Ok(None),

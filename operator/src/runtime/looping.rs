@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::routes::RouteWatches;
 use super::workloads::WorkloadWatches;
 use super::{EVENT_BUFFER, Question, SHUTDOWN_LIMIT};
 use crate::analysis::{ConditionCache, Measured, RunMemory, Tools, Written};
@@ -22,7 +23,7 @@ use crate::key::{Key, Kind};
 use crate::metrics::{RunSample, Sample, Samples, TemplateSample};
 use crate::queue::Queue;
 use crate::reconcile::{Report, Shell, leads};
-use crate::world::{Event, ObjectId, PATIENCE, World};
+use crate::world::{Event, Gap, ObjectId, PATIENCE, World};
 
 /// Writes to AnalysisRuns that may be under way beside the passes over Rollouts.
 const RUN_WRITES: usize = 30;
@@ -35,6 +36,8 @@ pub(super) enum Finished {
     Pass(Report),
     /// Objects that were fetched because their records lagged behind our writes.
     Confirmed(Vec<Fetched>),
+    /// Objects of routers that a Rollout has come to care about were fetched.
+    Filled(Vec<Filled>),
     /// Services of a Rollout that is gone have been let go, or not.
     Released(Result<(), Failure>),
     /// An AnalysisRun was written; with so many of its results.
@@ -57,6 +60,9 @@ pub(super) struct RunWrite {
 
 /// An object that was fetched; `None` where it is not there.
 pub(super) type Fetched = (ObjectId, Result<Option<Event>, Failure>);
+
+/// What was fetched of routers' objects: all that there are.
+pub(super) type Filled = (Gap, Result<Vec<Event>, Failure>);
 
 pub(super) struct Loop {
     pub(super) shell: Shell,
@@ -85,6 +91,9 @@ pub(super) struct Loop {
     led: bool,
     synced: bool,
     pub(super) workloads: WorkloadWatches,
+    pub(super) routes: RouteWatches,
+    /// Why objects of routers cannot be fetched, until it is tried again.
+    pub(super) not_filled: BTreeMap<Key, String>,
     pub(super) tools: Tools,
     pub(super) runs: BTreeMap<Key, RunMemory>,
     pub(super) conditions: ConditionCache,
@@ -101,16 +110,15 @@ impl Loop {
         shell: Shell,
         config: &Config,
         tools: Tools,
-        workloads: WorkloadWatches,
+        (workloads, routes): (WorkloadWatches, RouteWatches),
         events: mpsc::Receiver<Event>,
         questions: mpsc::Receiver<Question>,
     ) -> Self {
-        let one = config.namespace.is_some();
         Self {
             shell,
             concurrency: config.concurrency.max(1) + RUN_WRITES,
             settings: config.settings.clone(),
-            world: if one { World::of_one_namespace() } else { World::default() },
+            world: config.namespace.as_deref().map(World::of_one_namespace).unwrap_or_default(),
             queue: Queue::new(config.order.clone()),
             events,
             questions,
@@ -128,6 +136,8 @@ impl Loop {
             led: false,
             synced: false,
             workloads,
+            routes,
+            not_filled: BTreeMap::new(),
             tools,
             runs: BTreeMap::new(),
             conditions: ConditionCache::default(),
@@ -186,6 +196,7 @@ impl Loop {
             more -= 1;
         }
         self.workloads.follow(self.world.referred_kinds(), now);
+        self.routes.follow(self.world.named_route_kinds());
         self.look_at(affected, now);
         if !self.synced && self.world.unsynced().is_empty() {
             self.synced = true;
@@ -295,6 +306,7 @@ impl Loop {
                 self.queue.add(key.clone(), now);
                 self.queue.done(&key);
             }
+            Finished::Filled(filled) => self.filled(&key, filled, now),
             Finished::Run(write) => self.finish_run(key, began, *write, now),
             Finished::Released(Ok(())) => self.queue.done(&key),
             Finished::Released(Err(failure)) => self.retry(&key, &failure, now),

@@ -3,6 +3,7 @@
 mod confirm;
 mod looping;
 mod rollouts;
+mod routes;
 mod runs;
 mod workloads;
 
@@ -22,6 +23,7 @@ use crate::reconcile::{Policy, Shell};
 use crate::watch::{self as watching, Scope};
 use crate::world::{Event, ResourceKind};
 use looping::Loop;
+use routes::RouteWatches;
 use workloads::WorkloadWatches;
 
 /// Events that may wait between the watches and the loop.
@@ -75,6 +77,7 @@ impl Runtime {
         self.elect(fence_in, &mut tasks);
         let (event_in, event_out) = mpsc::channel(EVENT_BUFFER);
         let (one, client) = (self.config.namespace.clone(), self.client.clone());
+        let routes = RouteWatches::new(client.clone(), one.clone(), event_in.clone());
         let workloads = WorkloadWatches::new(client, one, event_in.clone());
         self.watch(event_in, &mut tasks);
         let (events, sender) = events::channel(self.client.clone(), self.metrics.clone());
@@ -89,7 +92,8 @@ impl Runtime {
             policy: self.policy,
             fence,
         };
-        let mut state = Loop::new(shell, &self.config, tools, workloads, event_out, self.questions);
+        let watches = (workloads, routes);
+        let mut state = Loop::new(shell, &self.config, tools, watches, event_out, self.questions);
         state.run(&mut stop).await;
 
         // No new work; what is under way ends, what was told is sent.

@@ -41,6 +41,10 @@ impl Loop {
             self.queue.add(key.clone(), now + PATIENCE);
             return None;
         }
+        let routes = match self.routes_of(key, now) {
+            Ok(routes) => routes,
+            Err(fetch) => return Some(fetch),
+        };
         let named = named_services(&record);
         let workload = self.world.workload_of(&record);
         let failure = self.unread(key, &record, &workload, now);
@@ -49,6 +53,7 @@ impl Loop {
             replica_sets: self.world.replica_sets_of(&record.uid),
             orphans: Vec::new(),
             services: self.world.services_of(&key.namespace, &key.name, &named),
+            routes,
             workload,
             runs: self.runs_of(key, &record.uid),
             templates: self.world.templates_of(&record),
@@ -209,6 +214,7 @@ impl Loop {
         self.refused.remove(key);
         self.set_fields.remove(key);
         self.settled.remove(key);
+        self.not_filled.remove(key);
         self.quarantine_is_over(key);
         self.forget_at.entry(key.clone()).or_insert(now + METRICS_LINGER);
         let services = self.world.services_of(&key.namespace, &key.name, &[]);

@@ -52,6 +52,7 @@ impl World {
         if !present {
             self.pending.forget(&key);
         }
+        self.follow_routes(&place);
         affected.insert(key);
     }
 
@@ -159,7 +160,7 @@ fn is_same_to_a_rollout(before: &RunRecord, after: &RunRecord) -> bool {
     seen(before) == seen(after)
 }
 
-fn take_out<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: &V) {
+pub(super) fn take_out<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: &V) {
     if let Some(values) = index.get_mut(&key) {
         values.remove(value);
         if values.is_empty() {

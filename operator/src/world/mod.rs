@@ -7,6 +7,8 @@ mod changes;
 mod pending;
 mod queries;
 pub mod record;
+mod route_table;
+pub mod routes;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sluice_planner::RolloutRecord;
+use sluice_planner::traffic::objects::{RouteKind, RouteRecord};
 use tokio::time::Instant;
 
 use crate::key::Key;
@@ -23,6 +26,10 @@ use analysis::{OwnedRun, PlacedTemplate};
 pub use pending::{Effect, ObjectId, PATIENCE, Pending, ResourceKind, Shown, Wrote};
 pub use queries::named_services;
 use record::{Observed, OwnedReplicaSet, PlacedService};
+pub use route_table::RouteObject;
+use route_table::RouteTable;
+use routes::Interests;
+pub use routes::{Gap, Served};
 pub use table::Entry;
 use table::{Changed, Table};
 pub use workload::referred;
@@ -67,6 +74,10 @@ pub enum Event {
     PlainReplicaSet(Change<PlacedWorkload<PlainReplicaSet>>),
     /// Of a PodTemplate.
     PodTemplate(Change<PlacedWorkload<PodTemplate>>),
+    /// Of an object of a router.
+    Route(RouteKind, Change<RouteRecord>),
+    /// How the API server serves a kind of routers' objects.
+    Served(RouteKind, Served),
 }
 
 /// All records.
@@ -81,8 +92,10 @@ pub struct World {
     deployments: Table<PlacedWorkload<Deployment>>,
     plain_replica_sets: Table<PlacedWorkload<PlainReplicaSet>>,
     pod_templates: Table<PlacedWorkload<PodTemplate>>,
-    /// ClusterAnalysisTemplates are not watched.
-    namespace_only: bool,
+    routes: BTreeMap<RouteKind, RouteTable>,
+    interests: Interests,
+    /// The only namespace that is read; ClusterAnalysisTemplates are not watched then.
+    only_namespace: Option<String>,
     places_by_uid: BTreeMap<String, Place>,
     owned: BTreeMap<String, BTreeSet<Place>>,
     /// Owner -> AnalysisRuns.
@@ -105,8 +118,8 @@ pub struct World {
 
 impl World {
     /// Of a controller for one namespace, which may not read what belongs to the cluster.
-    pub fn of_one_namespace() -> Self {
-        Self { namespace_only: true, ..Self::default() }
+    pub fn of_one_namespace(namespace: &str) -> Self {
+        Self { only_namespace: Some(namespace.to_owned()), ..Self::default() }
     }
 
     /// Takes in an event; the keys that have to look again.
@@ -146,6 +159,8 @@ impl World {
                 let changed = Self::workload_changed;
                 self.take_in(Kind::PodTemplate, change, now, |w| &mut w.pod_templates, changed)
             }
+            Event::Route(kind, change) => self.take_route(kind, change, now),
+            Event::Served(kind, served) => self.take_served(kind, served, now),
         }
     }
 
@@ -193,6 +208,7 @@ impl World {
                 let gone = self.deployments.drop_entry(place);
                 gone.into_iter().for_each(|changed| self.workload_changed(changed, out));
             }
+            ResourceKind::Route(kind) => affected.extend(self.route_is_gone(kind, &place)),
             // They are not written, and so never fetched.
             ResourceKind::AnalysisTemplate
             | ResourceKind::ClusterAnalysisTemplate
@@ -230,6 +246,7 @@ impl World {
             ResourceKind::Deployment => of(&self.deployments, place),
             ResourceKind::PlainReplicaSet => of(&self.plain_replica_sets, place),
             ResourceKind::PodTemplate => of(&self.pod_templates, place),
+            ResourceKind::Route(kind) => self.shown_route(kind, place),
         }
     }
 
@@ -242,12 +259,13 @@ impl World {
             ResourceKind::AnalysisRun => self.runs.is_synced(),
             ResourceKind::AnalysisTemplate => self.templates.is_synced(),
             ResourceKind::ClusterAnalysisTemplate => {
-                self.namespace_only || self.cluster_templates.is_synced()
+                self.only_namespace.is_some() || self.cluster_templates.is_synced()
             }
             // Whoever refers to one waits for them; nobody else does.
             ResourceKind::Deployment
             | ResourceKind::PlainReplicaSet
-            | ResourceKind::PodTemplate => true,
+            | ResourceKind::PodTemplate
+            | ResourceKind::Route(_) => true,
         };
         ResourceKind::ALL.into_iter().filter(|kind| !synced(kind)).collect()
     }
@@ -285,12 +303,16 @@ impl World {
         let Some(began) = self.list_began.get(&kind).copied() else { return };
         let (rollouts, replica_sets, services, runs, deployments) =
             (&self.rollouts, &self.replica_sets, &self.services, &self.runs, &self.deployments);
+        let routes = &self.routes;
         let named = |place: &Place| match kind {
             ResourceKind::Rollout => rollouts.entry(place).is_some(),
             ResourceKind::ReplicaSet => replica_sets.entry(place).is_some(),
             ResourceKind::Service => services.entry(place).is_some(),
             ResourceKind::AnalysisRun => runs.entry(place).is_some(),
             ResourceKind::Deployment => deployments.entry(place).is_some(),
+            ResourceKind::Route(kind) => {
+                routes.get(&kind).is_some_and(|table| table.entry(place).is_some())
+            }
             ResourceKind::AnalysisTemplate
             | ResourceKind::ClusterAnalysisTemplate
             | ResourceKind::PlainReplicaSet

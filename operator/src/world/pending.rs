@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use sluice_planner::traffic::objects::RouteKind;
 use tokio::time::Instant;
 
 use super::Place;
@@ -37,6 +38,8 @@ pub enum ResourceKind {
     PlainReplicaSet,
     /// `podtemplates`, referred to by Rollouts; read only.
     PodTemplate,
+    /// An object of a router, named by Rollouts.
+    Route(RouteKind),
 }
 
 impl ResourceKind {
@@ -61,6 +64,7 @@ impl ResourceKind {
             Self::ClusterAnalysisTemplate => "ClusterAnalysisTemplate",
             Self::Deployment => "Deployment",
             Self::PodTemplate => "PodTemplate",
+            Self::Route(kind) => kind.name(),
         }
     }
 }

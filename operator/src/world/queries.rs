@@ -64,7 +64,8 @@ impl World {
 
     /// The templates that a Rollout's analyses lead to, nested ones included.
     pub fn templates_of(&self, rollout: &RolloutRecord) -> Templates {
-        let mut out = Templates { namespace_only: self.namespace_only, ..Templates::default() };
+        let mut out =
+            Templates { namespace_only: self.only_namespace.is_some(), ..Templates::default() };
         let mut open: Vec<AnalysisTemplateRef> =
             analyses(rollout).flat_map(|analysis| analysis.templates.iter().cloned()).collect();
         while let Some(next) = open.pop() {

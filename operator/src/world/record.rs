@@ -116,6 +116,27 @@ pub struct Observed<R> {
 }
 
 impl<R> Observed<R> {
+    /// An object with its record.
+    pub(super) fn new(meta: &Meta, record: Result<R, String>) -> Self {
+        let text = |field: &String| (!field.is_empty()).then(|| field.clone());
+        let meta = ObjectMeta {
+            name: Some(meta.name.clone()),
+            namespace: text(&meta.namespace),
+            uid: Some(meta.uid.clone()),
+            resource_version: Some(meta.resource_version.clone()),
+            ..ObjectMeta::default()
+        };
+        Self { meta, record }
+    }
+
+    pub(super) fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    pub(super) fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+
     /// `metadata.namespace` and `metadata.name`.
     pub fn place(&self) -> super::Place {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
@@ -136,15 +157,8 @@ impl<R> Observed<R> {
 impl<'de, R: Record> Deserialize<'de> for Observed<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = R::Wire::deserialize(deserializer)?;
-        let metadata = R::meta(&wire);
-        let meta = ObjectMeta {
-            name: Some(metadata.name.clone()),
-            namespace: (!metadata.namespace.is_empty()).then(|| metadata.namespace.clone()),
-            uid: Some(metadata.uid.clone()),
-            resource_version: Some(metadata.resource_version.clone()),
-            ..ObjectMeta::default()
-        };
-        Ok(Self { meta, record: R::decode(wire) })
+        let unread = Self::new(R::meta(&wire), Err(String::new()));
+        Ok(Self { record: R::decode(wire), ..unread })
     }
 }
 

@@ -5,7 +5,7 @@
 //! the switch itself, the analysis after it. Which gate is next follows from the status and from
 //! what the active Service selects; no more is remembered.
 
-mod delay;
+mod fast_rollback;
 mod reasons;
 mod scale;
 mod services;
@@ -22,7 +22,7 @@ use crate::snapshot::{Endpoints, Need, Needs, ServiceRecord};
 use crate::stage::{Entry, Stage};
 use crate::steps::Cursor;
 
-pub(crate) use delay::{deadline_of, is_fast_rollback};
+pub(crate) use fast_rollback::is_fast_rollback;
 pub(crate) use reasons::{kept, waiting};
 pub(crate) use scale::{moves, pods_of_new, without_new};
 pub(crate) use services::switches;

@@ -2,7 +2,8 @@
 
 use sluice_crd::rollout::{RolloutAnalysisRunStatus, RolloutStatus};
 
-use super::{Gate, active, deadline_of, endpoints, pods_of_new, preview};
+use super::{Gate, active, endpoints, pods_of_new, preview};
+use crate::leave::deadline_of;
 use crate::quantity::Pods;
 use crate::reason::{Deadline, Reason, Role};
 use crate::release::Release;

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::delay::{Leave, deadline_of, is_just_left, leave};
+use super::fast_rollback::is_just_left;
 use super::{Gate, active_is_on_new, preview_size, switches};
+use crate::leave::{Leave, deadline_of, leave};
 use crate::names::{NOT_PROMOTED, SCALE_DOWN_DEADLINE};
 use crate::plan::{Action, Wake};
 use crate::quantity::Pods;

@@ -3,10 +3,10 @@
 //! The router gives the shares, so pods need not: the stable version stays whole unless
 //! `dynamicStableScale` is set, and the new one has as many as its share of the requests needs.
 
-use sluice_crd::rollout::CanaryStep;
+use sluice_crd::rollout::{CanaryStep, ManagedRoute};
 
 use crate::quantity::Pods;
-use crate::traffic::Share;
+use crate::traffic::{Managed, Route, Share};
 
 /// What sizes depend on.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,31 @@ impl Frame<'_> {
         let so_far = self.steps.iter().take(self.index + 1);
         let weight = so_far.filter_map(|step| step.set_weight).next_back().unwrap_or(0);
         Share::new(u32::try_from(weight).unwrap_or(0), self.full)
+    }
+
+    /// The managed routes that the steps so far have set and not taken away, in the order of
+    /// `managedRoutes`; none past the last step.
+    pub(crate) fn routes(&self, order: &[ManagedRoute]) -> Vec<Managed> {
+        if self.index >= self.steps.len() {
+            return Vec::new();
+        }
+        let mut out: Vec<Managed> = Vec::new();
+        for step in self.steps.iter().take(self.index + 1) {
+            if let Some(header) = &step.set_header_route {
+                let route = Route::Header(header.r#match.clone());
+                replace(&mut out, &header.name, !header.r#match.is_empty(), route);
+            }
+            if let Some(mirror) = &step.set_mirror_route {
+                let route = Route::Mirror {
+                    matches: mirror.r#match.clone(),
+                    percentage: mirror.percentage,
+                };
+                replace(&mut out, &mirror.name, !mirror.r#match.is_empty(), route);
+            }
+        }
+        let place = |name: &str| order.iter().position(|route| route.name == name);
+        out.sort_by_key(|route| place(&route.name).unwrap_or(usize::MAX));
+        out
     }
 
     /// Pods of the new version at this step.
@@ -98,8 +123,16 @@ impl Frame<'_> {
     }
 }
 
+/// Sets a route, or takes it away.
+fn replace(all: &mut Vec<Managed>, name: &str, is_set: bool, route: Route) {
+    all.retain(|known| known.name != name);
+    if is_set {
+        all.push(Managed { name: name.to_owned(), route });
+    }
+}
+
 /// `weight` of `full` of all pods, rounded up.
-fn part(weight: u32, full: u32, replicas: Pods) -> Pods {
+pub(super) fn part(weight: u32, full: u32, replicas: Pods) -> Pods {
     let (weight, full) = (i128::from(weight), i128::from(full.max(1)));
     let pods = (weight * i128::from(replicas.0) + full - 1) / full;
     Pods(i64::try_from(pods).unwrap_or(replicas.0))

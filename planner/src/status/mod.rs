@@ -19,6 +19,7 @@ use crate::newest;
 use crate::plan::Urgency;
 use crate::release::Release;
 use crate::restart::Restart;
+use crate::routed;
 use crate::snapshot::ServiceRecord;
 use crate::stage::Entry;
 use crate::workload;
@@ -85,6 +86,7 @@ pub(crate) fn compose(release: &Release<'_>, decision: &Decision<'_>) -> Rollout
     }
 
     two_versions(release, decision, &mut status);
+    routed::tell(release, decision.promoted.is_some(), &mut status);
     decision.runs.record(&mut status);
     if decision.promoted.is_some() {
         Runs::default().record(&mut status);

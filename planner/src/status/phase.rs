@@ -57,7 +57,9 @@ pub(crate) fn phase_and_message(
         }
         return (RolloutPhase::Healthy, String::new());
     }
-    if i64::from(status.replicas) > updated {
+    // With a router, older versions keep their pods for a while.
+    let is_routed = spec.strategy.canary.as_ref().is_some_and(|c| c.traffic_routing.is_some());
+    if !is_routed && i64::from(status.replicas) > updated {
         return progressing("old replicas are pending termination");
     }
     if status.stable_rs.is_empty() || status.stable_rs != status.current_pod_hash {

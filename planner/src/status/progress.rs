@@ -58,6 +58,10 @@ fn is_healthy(release: &Release<'_>, status: &RolloutStatus) -> bool {
     let whole = status.updated_replicas == replicas && status.available_replicas == replicas;
     // Of blue-green, older versions may keep their pods for a while; all Services are on the new one.
     let Some(blue_green) = release.strategy.blue_green() else {
+        // With a router, older ones as well.
+        if release.routing.is_some() {
+            return status.updated_replicas == replicas && status.available_replicas >= replicas;
+        }
         return whole && status.replicas == replicas;
     };
     let selected = &status.blue_green;
@@ -143,6 +147,7 @@ fn made_progress(old: &RolloutStatus, new: &RolloutStatus) -> bool {
         || new.current_step_index != old.current_step_index
         || new.current_step_hash != old.current_step_hash
         || new.blue_green.active_selector != old.blue_green.active_selector
+        || new.canary.weights != old.canary.weights
 }
 
 /// When the time is up that ran since the last progress in `status`, if time runs.

@@ -14,6 +14,7 @@ use crate::conditions::{self, Say, kinds, reasons};
 use crate::quantity::Pods;
 use crate::reason::{Deadline, Reason, Role};
 use crate::release::Release;
+use crate::routed;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::{Entry, Stage};
 use crate::steps::{describe, enough, is_analysis, split_for};
@@ -49,6 +50,10 @@ pub(crate) fn stage_reasons(
     let mut out = Vec::new();
     if status.abort {
         out.push(aborted(release, status));
+        if let Some(routing) = &release.routing {
+            out.extend(routed::waiting(release, routing, entry, "", status));
+            out.extend(routed::kept(release, entry));
+        }
         out.extend(in_trouble(release, &out));
         return out;
     }
@@ -87,7 +92,13 @@ pub(crate) fn stage_reasons(
             out.extend(waits);
         } else {
             out.extend(measuring(release, entry, status));
-            out.extend(moving(release, entry, status));
+            match &release.routing {
+                Some(routing) => {
+                    let step = step_text(release, entry);
+                    out.extend(routed::waiting(release, routing, entry, &step, status));
+                }
+                None => out.extend(moving(release, entry, status)),
+            }
             out.extend(waits);
         }
     }
@@ -104,6 +115,8 @@ pub(crate) fn stage_reasons(
     }
     if entry.gate.is_some() {
         out.extend(blue_green::kept(release));
+    } else if release.routing.is_some() {
+        out.extend(routed::kept(release, entry));
     }
     out
 }

@@ -11,6 +11,8 @@ pub mod app_mesh;
 pub mod gateway_api;
 pub mod istio;
 pub mod nginx;
+pub mod objects;
+pub mod routers;
 pub mod smi;
 pub mod traefik;
 

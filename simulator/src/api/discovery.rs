@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reply;
 use crate::kinds::{Kind, Kinds};
@@ -26,14 +26,14 @@ pub(super) fn answer(state: &State, path: &str) -> Result<Reply, StatusError> {
             let groups: Vec<Value> = groups
                 .iter()
                 .filter(|(group, _)| !group.is_empty())
-                .map(|(group, version)| api_group(group, version))
+                .map(|(group, versions)| api_group(group, versions))
                 .collect();
             let list = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});
             Ok(Reply::json(200, &list))
         }
         ["apis", group] => match groups.get(*group) {
-            Some(version) => {
-                let mut body = api_group(group, version);
+            Some(versions) => {
+                let mut body = api_group(group, versions);
                 body["kind"] = "APIGroup".into();
                 body["apiVersion"] = "v1".into();
                 Ok(Reply::json(200, &body))
@@ -60,13 +60,21 @@ fn version() -> Value {
     })
 }
 
-fn groups(kinds: &Kinds) -> BTreeMap<&str, &str> {
-    kinds.values().map(|kind| (kind.resource.group.as_str(), kind.version.as_str())).collect()
+/// The groups with their versions; `v1` goes before `v1alpha1`, by their names alone.
+fn groups(kinds: &Kinds) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for kind in kinds.values() {
+        groups.entry(&kind.resource.group).or_default().insert(&kind.version);
+    }
+    groups
 }
 
-fn api_group(group: &str, version: &str) -> Value {
-    let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
-    json!({"name": group, "versions": [version], "preferredVersion": version})
+fn api_group(group: &str, versions: &BTreeSet<&str>) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
+        .collect();
+    json!({"name": group, "preferredVersion": versions.first(), "versions": versions})
 }
 
 fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Reply, StatusError> {

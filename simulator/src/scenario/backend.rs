@@ -52,6 +52,14 @@ pub trait Backend: Send + Sync {
     ///
     /// Where the backend cannot.
     fn refuse(&self, refuse: &Refuse) -> Result<(), String>;
+    /// Serves the kinds of a set of CRDs of routers from now on, and tells of their objects.
+    fn install<'a>(&'a self, set: &'a str) -> Pending<'a, Result<(), String>>;
+    /// Serves them no longer.
+    ///
+    /// # Errors
+    ///
+    /// Where others need them.
+    fn uninstall(&self, set: &str) -> Result<(), String>;
     /// Whether the load of a `load` step is what autoscalers measure.
     fn serves_load(&self) -> bool;
     /// The time that passes between two looks at something that should not change.

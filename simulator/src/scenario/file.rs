@@ -51,6 +51,10 @@ pub struct Scenario {
     /// plane a real Prometheus, which scrapes what `metric` steps set (in memory the stand-in does).
     #[serde(default)]
     pub prometheus: Prometheus,
+    /// Sets of CRDs of routers that are installed from the start: `[gateway-api, istio]`. None is
+    /// otherwise.
+    #[serde(default)]
+    pub crds: Vec<String>,
     /// Objects that exist before the controller starts; status and owners by `as-recorded`.
     #[serde(default)]
     pub before: Vec<Value>,
@@ -93,7 +97,8 @@ pub struct Recorded {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Creates an object, or merges it into the one that is there. In every text `${METRICS}` stands
+    /// Creates an object, or merges it into the one that is there; its `apiVersion` tells kinds of the
+    /// same name apart. In every text `${METRICS}` stands
     /// for the address of the metrics.
     Apply(Value),
     /// A merge patch.
@@ -123,6 +128,10 @@ pub enum Step {
     Delete(Delete),
     /// Deletes the namespace of the scenario, with all that it holds.
     DeleteNamespace,
+    /// Installs sets of CRDs of routers.
+    InstallCrds(Vec<String>),
+    /// Deletes them again, with all their objects (simulator only).
+    DeleteCrds(Vec<String>),
     /// Evicts pods of a version, as a drained node does: `{pods: web#2, count: 2}`.
     Evict(Evict),
     /// From now on this is the load that an autoscaler measures (simulator only): `{hpa: web, total:

@@ -13,6 +13,7 @@ use super::backend::{
 use super::file::{ControllerOptions, Refuse};
 use super::mirror::Seen;
 use super::resources::group_of;
+use super::routers::crds;
 use super::way_out;
 use crate::cluster::{Cluster, Options};
 use crate::faults::{Cut, Fault, Matcher};
@@ -142,12 +143,12 @@ impl Backend for InMemory {
     }
 
     fn refuse(&self, refuse: &Refuse) -> Result<(), String> {
-        let group = group_of(&refuse.resource)
+        let (group, plural) = group_of(&refuse.resource)
             .ok_or_else(|| format!("scenarios know no resource {}", refuse.resource))?;
         let matcher = Matcher {
             user: Some(CONTROLLER.to_owned()),
             verbs: vec![refuse.verb.clone()],
-            resource: Some(GroupResource::new(group, &refuse.resource)),
+            resource: Some(GroupResource::new(group, plural)),
             ..Matcher::default()
         };
         let times = refuse.times.map_or(u64::MAX, |times| times as u64);
@@ -168,6 +169,19 @@ impl Backend for InMemory {
         Ok(())
     }
 
+    fn install<'a>(&'a self, set: &'a str) -> Pending<'a, Result<(), String>> {
+        let crds = crds_of(set);
+        Box::pin(async move {
+            crds?.iter().for_each(|crd| self.cluster.install(crd));
+            Ok(())
+        })
+    }
+
+    fn uninstall(&self, set: &str) -> Result<(), String> {
+        crds_of(set)?.iter().for_each(|crd| self.cluster.uninstall(crd));
+        Ok(())
+    }
+
     fn serves_load(&self) -> bool {
         true
     }
@@ -176,6 +190,11 @@ impl Backend for InMemory {
         // Past every delay of the cluster, and the time that counts may wait.
         Duration::from_secs(15)
     }
+}
+
+fn crds_of(set: &str) -> Result<Vec<Crd>, String> {
+    let crds = crds::of_set(set)?;
+    crds.iter().map(|crd| Crd::parse(crd).map_err(|problem| problem.to_string())).collect()
 }
 
 /// A controller that dies once, at a chosen write, and starts again at once.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::expect::revision;
+use super::resources::{canonical, kind_of};
 
 /// One change, in the order of the cluster's versions.
 #[derive(Clone, Debug)]
@@ -25,10 +26,8 @@ pub(super) struct Mirror {
 impl Mirror {
     /// Takes in a change; the object as it was before.
     pub(super) fn take(&mut self, seen: &Seen) -> Option<Value> {
-        let text = |pointer: &str| {
-            seen.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        let id = (text("/kind"), text("/metadata/name"));
+        let name = seen.object["metadata"]["name"].as_str().unwrap_or_default();
+        let id = (kind_of(&seen.object), name.to_owned());
         if seen.deleted {
             self.objects.remove(&id)
         } else {
@@ -44,7 +43,7 @@ impl Mirror {
     }
 
     pub(super) fn get(&self, kind: &str, name: &str) -> Option<&Value> {
-        self.objects.get(&(kind.to_owned(), name.to_owned()))
+        self.objects.get(&(canonical(kind).to_owned(), name.to_owned()))
     }
 
     /// Every object of a kind.

@@ -10,6 +10,7 @@ mod mirror;
 mod named;
 mod promises;
 mod resources;
+mod routers;
 mod run;
 mod user;
 mod way_out;
@@ -25,5 +26,6 @@ pub use file::{
 pub use in_memory::{Dying, InMemory};
 pub use mirror::Seen;
 pub use promises::{Breach, Onlooker, PROMISES, Writer};
-pub use resources::{path, plural_of};
+pub use resources::{kind_of, path, plural_of};
+pub use routers::crds::of_set as router_crds;
 pub use run::{Care, Outcome, run};

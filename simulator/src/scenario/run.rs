@@ -1,5 +1,7 @@
 //! Runs a scenario, step by step, while the promises are watched.
 
+mod pods;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,8 +13,7 @@ use tokio::time::Instant;
 use super::backend::{Backend, ControllerUnderTest, Running, Write, tally};
 use super::expect::{ToldEvent, differences};
 use super::file::{
-    ControllerStep, Delete, Evict, Expect, Load, MetricStep, MetricValue, PodsStep, Prometheus,
-    Scenario, Stays, Step,
+    ControllerStep, Expect, Load, MetricStep, MetricValue, Prometheus, Scenario, Stays, Step,
 };
 use super::mirror::{Mirror, Seen};
 use super::named;
@@ -125,6 +126,9 @@ struct Runner<'a> {
 impl Runner<'_> {
     async fn all(&mut self, folder: &std::path::Path) -> Result<(), String> {
         self.check()?;
+        for set in &self.scenario.crds {
+            self.backend.install(set).await?;
+        }
         for object in &self.scenario.before {
             self.user.apply(object).await?;
         }
@@ -212,6 +216,13 @@ impl Runner<'_> {
             Step::Pause(name) => self.user.verb(name, |_| Ok(verbs::pause())).await,
             Step::Delete(target) => self.delete(target).await,
             Step::DeleteNamespace => self.user.delete_namespace().await,
+            Step::InstallCrds(sets) => {
+                for set in sets {
+                    self.backend.install(set).await?;
+                }
+                Ok(())
+            }
+            Step::DeleteCrds(sets) => sets.iter().try_for_each(|set| self.backend.uninstall(set)),
             Step::Evict(evict) => self.evict(evict).await,
             Step::Load(load) => self.load(load).await,
             Step::Keeps(keeps) => {
@@ -308,59 +319,6 @@ impl Runner<'_> {
             self.missed
                 .push(format!("Service {service} is left with {found} of {least} endpoints"));
         }
-    }
-
-    async fn delete(&mut self, target: &Delete) -> Result<(), String> {
-        if target.kind == "Pod" && target.name.contains('#') {
-            for pod in self.pods_of(&target.name, target.count.unwrap_or(1)).await? {
-                self.user.delete(&target.kind, &pod, target.cascade).await?;
-                self.until_it_goes(&pod).await?;
-            }
-            return Ok(());
-        }
-        let name = self.resolved(&target.kind, &target.name);
-        self.user.delete(&target.kind, &name, target.cascade).await
-    }
-
-    async fn evict(&mut self, evict: &Evict) -> Result<(), String> {
-        for pod in self.pods_of(&evict.pods, evict.count.unwrap_or(1)).await? {
-            let mut allowed = self.user.evict(&pod).await?;
-            if evict.refused {
-                match allowed {
-                    true => return Err(format!("pod {pod} was evicted")),
-                    false => continue,
-                }
-            }
-            // As those who drain nodes do: asked again until the budget allows it.
-            let end = Instant::now() + WITHIN;
-            while !allowed {
-                if Instant::now() > end {
-                    return Err(format!("the eviction of {pod} was refused for {WITHIN:?}"));
-                }
-                self.pump_until(Instant::now() + EVICTION_PAUSE).await;
-                allowed = self.user.evict(&pod).await?;
-            }
-            self.until_it_goes(&pod).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until it shows that a pod is going, and with it all that was written before: what is
-    /// expected next is not met by how it was.
-    async fn until_it_goes(&mut self, pod: &str) -> Result<(), String> {
-        let end = Instant::now() + WITHIN;
-        self.drain();
-        let stays = |mirror: &Mirror| {
-            let pod = mirror.get("Pod", pod);
-            pod.is_some_and(|pod| pod["metadata"]["deletionTimestamp"].is_null())
-        };
-        while stays(&self.mirror) {
-            let Ok(Some(seen)) = tokio::time::timeout_at(end, self.changes.recv()).await else {
-                return Err(format!("pod {pod} stays"));
-            };
-            self.take(&seen);
-        }
-        Ok(())
     }
 
     async fn load(&mut self, load: &Load) -> Result<(), String> {
@@ -505,44 +463,6 @@ impl Runner<'_> {
     fn resolved(&mut self, kind: &str, name: &str) -> String {
         self.drain();
         named::resolve(&self.mirror, kind, name)
-    }
-
-    async fn pods(&mut self, step: &PodsStep) -> Result<(), String> {
-        let version = format!("{}#{}", step.rollout, step.revision);
-        let pods = match step.count {
-            Some(count) => self.pods_of(&version, count).await?,
-            None => {
-                self.pods_of(&version, 1).await?;
-                self.names_of_pods(&version)
-            }
-        };
-        let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
-        for pod in pods {
-            self.user.patch("Pod", &pod, None, &merge).await?;
-        }
-        Ok(())
-    }
-
-    /// So many pods of a version, waited for.
-    async fn pods_of(&mut self, version: &str, count: usize) -> Result<Vec<String>, String> {
-        let end = Instant::now() + WITHIN;
-        loop {
-            let mut pods = self.names_of_pods(version);
-            if pods.len() >= count {
-                pods.truncate(count);
-                return Ok(pods);
-            }
-            let Ok(Some(seen)) = tokio::time::timeout_at(end, self.changes.recv()).await else {
-                return Err(format!("{version} has {} pods", pods.len()));
-            };
-            self.take(&seen);
-        }
-    }
-
-    fn names_of_pods(&mut self, version: &str) -> Vec<String> {
-        self.drain();
-        let pods = named::pods(&self.mirror, version).into_iter();
-        pods.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use super::backend::Backend;
 use super::file::{Cascade, Recorded, Restart, SetImage, read_yaml};
 use super::gitops::argo_cd::Action;
 use super::named::workload;
-use super::resources::{is_cluster_wide, path, plural_of};
+use super::resources::{canonical, is_cluster_wide, kind_of, path_in, plural_of};
 
 /// What stands in texts for the address of the metrics.
 const METRICS: &str = "${METRICS}";
@@ -25,6 +25,8 @@ pub(super) struct User<'a> {
     metrics_address: String,
     /// The versions that his writes have made.
     written: BTreeSet<String>,
+    /// In which version he has written objects of a kind.
+    spoken: BTreeMap<String, String>,
     /// The last of them: kind, name, version.
     last: Option<(String, String, String)>,
 }
@@ -32,7 +34,13 @@ pub(super) struct User<'a> {
 impl<'a> User<'a> {
     pub(super) fn of(backend: &'a dyn Backend) -> Self {
         let metrics_address = backend.environment().metrics_address;
-        Self { backend, metrics_address, written: BTreeSet::new(), last: None }
+        Self {
+            backend,
+            metrics_address,
+            written: BTreeSet::new(),
+            spoken: BTreeMap::new(),
+            last: None,
+        }
     }
 
     /// Restores recorded objects; how many ReplicaSets are among them.
@@ -171,7 +179,8 @@ impl<'a> User<'a> {
         let text = |pointer: &str| {
             object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        let (kind, name) = (text("/kind"), text("/metadata/name"));
+        let (kind, name) = (kind_of(&object), text("/metadata/name"));
+        self.spoken.insert(kind.clone(), text("/apiVersion"));
         if !is_cluster_wide(&kind) {
             object["metadata"]["namespace"] = Value::from(self.backend.namespace());
         }
@@ -275,7 +284,8 @@ impl<'a> User<'a> {
 
     fn resource(&self, kind: &str) -> Result<Request, String> {
         plural_of(kind).ok_or_else(|| format!("scenarios know no kind {kind}"))?;
-        Ok(Request::new(path(kind, &self.backend.namespace())))
+        let version = self.spoken.get(canonical(kind)).map(String::as_str);
+        Ok(Request::new(path_in(kind, version, &self.backend.namespace())))
     }
 
     async fn send(

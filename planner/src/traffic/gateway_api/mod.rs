@@ -8,10 +8,12 @@ mod in_progress;
 mod managed;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use serde_json::{Map, Value};
 
 pub use self::config::{Config, KEY, Kind, Named};
+pub use self::verify::verified;
 use super::{Intent, Problem};
 
 /// A route as it is to be.

@@ -12,7 +12,7 @@ use sluice_crd::rollout::{
     HeaderRoutingMatch, IstioDestinationRule, IstioVirtualService, RouteMatch, StringMatch,
 };
 
-pub use self::destination_rule::subsets;
+pub use self::destination_rule::{selected, subsets};
 use super::{Intent, Managed, Problem, Route, Text, text};
 
 /// A VirtualService as it is to be.

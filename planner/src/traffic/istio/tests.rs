@@ -63,7 +63,7 @@ fn subsets_of_one_host_are_told_apart_by_their_names() {
     let before = json!({"spec": {"subsets": [
         {"name": "old", "labels": {"app": "web"}}, {"name": "new", "trafficPolicy": {}}, {"name": "x"},
     ]}});
-    let after = subsets(&rule, None, Some("abc"), &before).unwrap();
+    let after = subsets(&rule, "web", None, Some("abc"), &before).unwrap();
     assert_eq!(
         after["spec"]["subsets"],
         json!([
@@ -72,7 +72,7 @@ fn subsets_of_one_host_are_told_apart_by_their_names() {
             {"name": "x"},
         ])
     );
-    let problem = subsets(&rule, None, Some("abc"), &json!({"spec": {}})).unwrap_err();
+    let problem = subsets(&rule, "web", None, Some("abc"), &json!({"spec": {}})).unwrap_err();
     assert_eq!(
         problem.to_string(),
         "DestinationRule web: spec.subsets: has no subset old; add one with the labels of the pods"

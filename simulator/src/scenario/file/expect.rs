@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Endpoints {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ExpectObject {
-    /// Its kind.
+    /// Its kind, as in [`PatchStep`](super::PatchStep).
     pub kind: String,
     /// Its name, as in [`Delete`](super::Delete).
     pub name: String,

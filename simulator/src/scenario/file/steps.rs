@@ -10,7 +10,8 @@ use crate::scenario::gitops::argo_cd::Action;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PatchStep {
-    /// The object's kind.
+    /// The object's kind; of two kinds of that name one is called by its group as well:
+    /// `VirtualService.appmesh.k8s.aws`.
     pub kind: String,
     /// Its name, as in [`Delete`].
     pub name: String,
@@ -28,7 +29,7 @@ pub struct PatchStep {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delete {
-    /// Its kind.
+    /// Its kind, as in [`PatchStep`].
     pub kind: String,
     /// Its name. A ReplicaSet may be named by Rollout and revision (`web#2`), an AnalysisRun by
     /// these and what it is for (`web#2/step-1`, see [`Expect::run`](super::Expect::run)), a Job by
@@ -168,7 +169,7 @@ pub enum ControllerStep {
 pub struct Refuse {
     /// `create`, `patch`, `delete` or `update`; `get` or `list` for a read.
     pub verb: String,
-    /// The resource: `replicasets`.
+    /// The resource: `replicasets`, or with its group, `virtualservices.appmesh.k8s.aws`.
     pub resource: String,
     /// The HTTP status.
     #[serde(default)]

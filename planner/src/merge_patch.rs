@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// The patch that turns `old` into `new`: what differs, and `null` for what is gone. `None` where
 /// nothing differs. Lists are replaced whole.
-pub(crate) fn difference(old: &Value, new: &Value) -> Option<Value> {
+pub fn difference(old: &Value, new: &Value) -> Option<Value> {
     let (Value::Object(old), Value::Object(new)) = (old, new) else {
         return (old != new).then(|| new.clone());
     };

@@ -1,21 +1,11 @@
-//! Versions that are no longer used and keep their pods for a while (spec §2.5), and what that means
-//! for those that go back to one.
+//! Going back to a version that has just been left (spec §2.6, "BG fast rollback").
 
-use chrono::DateTime;
-use sluice_crd::time::Time;
-
+use crate::leave::deadline_of;
 use crate::names::{NOT_PROMOTED, SCALE_DOWN_DEADLINE};
 use crate::quantity::Pods;
 use crate::release::Release;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Entry;
-
-/// When a ReplicaSet is to lose its pods; none where nobody has said, or nobody could read it (I10).
-pub(crate) fn deadline_of(rs: &ReplicaSetRecord) -> Option<Time> {
-    let text = rs.annotations.get(SCALE_DOWN_DEADLINE)?;
-    let at = DateTime::parse_from_rfc3339(text).ok()?;
-    Some(Time::new(at.to_utc()))
-}
 
 /// Whether this goes back to a version whose pods are still there, or that is not far behind: it has
 /// passed all gates before, and passes them unasked (spec §2.6, "BG fast rollback").
@@ -40,28 +30,4 @@ pub(super) fn is_just_left(release: &Release<'_>, entry: &Entry) -> bool {
     let older = new.zip(stable).is_some_and(|(new, stable)| created(new) < created(stable));
     let known = new.is_some_and(|rs| rs.annotations.get(SCALE_DOWN_DEADLINE).is_some());
     entry.reset && older && !known
-}
-
-/// What is to become of a version that nothing uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// It keeps its pods until then; the instant has yet to be written down.
-    Begins(Time),
-    /// It keeps its pods until then.
-    Until(Time),
-    /// It keeps its pods for good.
-    Never,
-    /// Its time is up.
-    Now,
-}
-
-/// When a version loses its pods that nothing uses since now; a delay of none is for ever.
-pub(super) fn leave(rs: &ReplicaSetRecord, now: Time, seconds: Option<i64>) -> Leave {
-    match (seconds, deadline_of(rs)) {
-        (None, _) => Leave::Never,
-        (Some(seconds), _) if seconds <= 0 => Leave::Now,
-        (Some(_), Some(deadline)) if deadline <= now => Leave::Now,
-        (Some(_), Some(deadline)) => Leave::Until(deadline),
-        (Some(seconds), None) => Leave::Begins(now.plus_seconds(seconds)),
-    }
 }
