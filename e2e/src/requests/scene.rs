@@ -247,19 +247,21 @@ impl Scene {
         Ok(())
     }
 
-    /// Waits until so many requests have been answered since the last write or claim had time to
-    /// settle.
+    /// Waits until enough requests for a share have been answered from now on, since the last write
+    /// or claim has had time to settle.
     ///
     /// # Errors
     ///
     /// When they do not come.
     pub async fn rest(&self) -> Result<(), String> {
         let load = self.load()?;
+        let asked = Instant::now();
         let enough = async {
             loop {
                 load.more().await;
                 let rest = self.timeline().current_rest(Instant::now());
-                let requests = rest.map(|rest| load.so_far().between(rest.time).requests);
+                let time = rest.map(|rest| rest.time.start.max(asked)..rest.time.end);
+                let requests = time.map(|time| load.so_far().between(time).requests);
                 if requests.is_some_and(|requests| requests >= REQUESTS_MIN) {
                     return;
                 }

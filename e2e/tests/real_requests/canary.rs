@@ -1,6 +1,7 @@
 //! Canaries by share of traffic, by the Gateway API and by Traefik's own kinds.
 
 use libtest_mimic::Trial;
+use serde_json::Value;
 use sluice_crd::verbs;
 use sluice_e2e::requests::scene::Scene;
 
@@ -188,22 +189,23 @@ async fn replicas(scene: &mut Scene, router: Router) -> Ended {
     paused_at(scene, 3).await?;
     for replicas in [8, 3] {
         scene.set_replicas(replicas).await?;
-        scene
-            .until("so many pods", |status| {
-                status["availableReplicas"].as_i64() >= Some(replicas.into())
-                    && status["phase"] == "Paused"
-            })
-            .await?;
+        scene.until("so many pods", |status| has_pods(status, replicas)).await?;
         scene.rest().await?;
     }
     scene.promote().await?;
     paused_at(scene, 5).await?;
     scene.set_replicas(6).await?;
+    scene.until("so many pods", |status| has_pods(status, 6)).await?;
     scene.rest().await?;
     scene.promote().await?;
     paused_at(scene, 7).await?;
     scene.promote().await?;
     healthy(scene).await?;
     scene.rest().await?;
-    Ok(Ending::Rested(&[0.0, 25.0, 25.0, 50.0, 0.0]))
+    Ok(Ending::Rested(&[0.0, 25.0, 50.0, 0.0]))
+}
+
+/// At rest with at least so many pods.
+fn has_pods(status: &Value, replicas: i32) -> bool {
+    status["phase"] == "Paused" && status["availableReplicas"].as_i64() >= Some(replicas.into())
 }
