@@ -51,6 +51,13 @@ impl Report {
         self.measured().iter().map(|(_, error)| *error).fold(0.0, f64::max)
     }
 
+    /// For each write of a weight under the load that waited for pods: how long after the last of them.
+    #[must_use]
+    pub fn to_written(&self) -> Vec<Duration> {
+        let began = self.tally.began();
+        began.map(|began| self.timeline.from_available_to_written(began)).unwrap_or_default()
+    }
+
     /// Whether all is as it should be: no request failed, the load was what it should be, shares are
     /// as claimed, and there was rest at each of `weights`: the share of the version that has less,
     /// in the order of time.
@@ -98,8 +105,8 @@ fn said(claim: &Shares) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let delays = self.timeline.from_available_to_written();
-        let slowest = delays.iter().max().copied().unwrap_or(Duration::ZERO);
+        let delays = self.to_written();
+        let slowest = delays.iter().max().copied().unwrap_or_default();
         writeln!(
             f,
             "{}: {} at {:.0}/s; worst share error {:.1} points in {} stretches of rest; from pods \
@@ -111,6 +118,40 @@ impl fmt::Display for Report {
             self.measured().len(),
             slowest.as_secs_f64(),
             delays.len(),
+        )
+    }
+}
+
+/// Several reports in one line.
+#[derive(Debug, Default)]
+pub struct Summary {
+    requests: usize,
+    failed: usize,
+    worst_error: f64,
+    slowest: Duration,
+}
+
+impl Summary {
+    /// Counts a report.
+    pub fn add(&mut self, report: &Report) {
+        let all = report.tally.all();
+        self.requests += all.requests;
+        self.failed += all.failed;
+        self.worst_error = self.worst_error.max(report.worst_error());
+        self.slowest = report.to_written().into_iter().fold(self.slowest, Duration::max);
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} requests, {} failed; worst share error {:.1} points; from pods available to weight \
+             written {:.2} s at most",
+            self.requests,
+            self.failed,
+            self.worst_error,
+            self.slowest.as_secs_f64()
         )
     }
 }

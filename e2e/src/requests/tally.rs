@@ -74,6 +74,12 @@ impl Tally {
         })
     }
 
+    /// When the first was sent.
+    #[must_use]
+    pub fn began(&self) -> Option<Instant> {
+        self.0.first().map(|request| request.at)
+    }
+
     /// Requests a second, from the first to the last.
     #[must_use]
     pub fn rate(&self) -> f64 {

@@ -115,9 +115,10 @@ impl Timeline {
         self.rests(now).pop().filter(|rest| since < rest.time.start)
     }
 
-    /// For each write of a route that waited for pods: how long after the last of them.
+    /// For each write of a route that waited for pods: how long after the last of them. Those that
+    /// were there before `since` are not counted.
     #[must_use]
-    pub fn from_available_to_written(&self) -> Vec<Duration> {
+    pub fn from_available_to_written(&self, since: Instant) -> Vec<Duration> {
         let mut delays = Vec::new();
         let mut known: BTreeMap<&str, i64> = BTreeMap::new();
         let mut last_risen = None;
@@ -125,7 +126,7 @@ impl Timeline {
             match event {
                 Event::Available { of, pods } => {
                     let before = known.insert(of.as_str(), *pods);
-                    if before.is_some_and(|before| before < *pods) {
+                    if *at >= since && before.is_some_and(|before| before < *pods) {
                         last_risen = Some(*at);
                     }
                 }
@@ -226,13 +227,17 @@ mod tests {
             (100, pods(1)),
             (200, pods(2)),
             (230, route(20)),
-            (500, route(0)),
-            (600, pods(1)),
-            (700, route(10)),
+            (400, route(0)),
+            // Fewer: nobody waits for those.
+            (450, pods(0)),
+            (500, pods(1)),
+            (600, route(10)),
         ] {
             timeline.add(at(millis), event);
         }
-        assert_eq!(timeline.from_available_to_written(), [Duration::from_millis(30)]);
+        let written = timeline.from_available_to_written(began);
+        assert_eq!(written, [Duration::from_millis(30), Duration::from_millis(100)]);
+        assert_eq!(timeline.from_available_to_written(at(550)), []);
     }
 
     #[test]

@@ -6,10 +6,11 @@ mod by_hand;
 mod canary;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use sluice_e2e::requests::isolation::Network;
+use sluice_e2e::requests::report::Summary;
 use sluice_e2e::requests::rig::{Rig, Tools};
 use sluice_e2e::requests::scene::Scene;
 use tokio::runtime::Runtime;
@@ -61,22 +62,30 @@ fn run(arguments: &Arguments, tools: &Tools) -> ExitCode {
         }
     };
     let rig = runtime.block_on(Rig::start(tools)).map(Arc::new);
-    let runtime = Arc::new(runtime);
-    let rig = rig.map(|rig| (Arc::clone(&runtime), rig));
-    let conclusion = libtest_mimic::run(arguments, trials(&rig));
-    if conclusion.has_failed()
-        && let Ok((_, rig)) = &rig
-    {
-        rig.gateway.keep_log();
+    let ground = rig.map(|rig| Arc::new(Common { runtime, rig, summary: Mutex::default() }));
+    let conclusion = libtest_mimic::run(arguments, trials(&ground));
+    if let Ok(common) = &ground {
+        println!(
+            "real requests: {}\n",
+            common.summary.lock().unwrap_or_else(PoisonError::into_inner)
+        );
+        if conclusion.has_failed() {
+            common.rig.gateway.keep_log();
+        }
     }
-    // It ends in its runtime.
-    let _inside = runtime.enter();
-    drop(rig);
     conclusion.exit_code()
 }
 
 /// What scenarios run on, or why there is none.
-type Ground = Result<(Arc<Runtime>, Arc<Rig>), String>;
+type Ground = Result<Arc<Common>, String>;
+
+/// What they have in common.
+struct Common {
+    runtime: Runtime,
+    rig: Arc<Rig>,
+    /// Of those that are judged by their reports.
+    summary: Mutex<Summary>,
+}
 
 fn trials(ground: &Ground) -> Vec<Trial> {
     let mut trials = by_hand::trials(ground);
@@ -91,21 +100,24 @@ where
 {
     let ground = ground.clone();
     Trial::test(name, move || {
-        let (runtime, rig) = ground?;
-        runtime.block_on(play(rig, name, scenario)).map_err(Failed::from)
+        let common = ground?;
+        common.runtime.block_on(play(&common, name, scenario)).map_err(Failed::from)
     })
 }
 
 /// Plays a scenario and prints how it went.
-async fn play<S>(rig: Arc<Rig>, name: &'static str, scenario: S) -> Result<(), String>
+async fn play<S>(common: &Common, name: &'static str, scenario: S) -> Result<(), String>
 where
     S: AsyncFnOnce(&mut Scene) -> Ended,
 {
-    let mut scene = Scene::begin(rig, name).await?;
+    let mut scene = Scene::begin(Arc::clone(&common.rig), name).await?;
     let ended = scenario(&mut scene).await;
     let report = scene.end().await;
     let verdict = ended.and_then(|ending| match ending {
-        Ending::Rested(weights) => report.verdict(weights),
+        Ending::Rested(weights) => {
+            common.summary.lock().unwrap_or_else(PoisonError::into_inner).add(&report);
+            report.verdict(weights)
+        }
         Ending::Judged => Ok(()),
     });
     match &verdict {
