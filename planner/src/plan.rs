@@ -305,6 +305,7 @@ impl Action {
     pub(crate) fn tell_instead(&mut self, transition: Transition) {
         if let Self::AnnotateRollout { told, .. }
         | Self::ScaleDeployment { told, .. }
+        | Self::PatchRoute { told, .. }
         | Self::SelectPods { told, .. } = self
         {
             *told = vec![transition];

@@ -1,5 +1,7 @@
 //! Objects that a Rollout names and that have to fit it (spec §1.17, "References").
 
+use sluice_crd::rollout::CanaryStrategy;
+
 use crate::names::HASH_LABEL;
 use crate::release::Strategy;
 use crate::snapshot::{ServiceRecord, Snapshot};
@@ -7,6 +9,10 @@ use crate::snapshot::{ServiceRecord, Snapshot};
 /// Every problem with the Services that the strategy names, with its path.
 pub(crate) fn problems(s: &Snapshot, strategy: Strategy<'_>) -> Vec<String> {
     let named = match strategy {
+        Strategy::Canary(CanaryStrategy { ping_pong: Some(two), .. }) => [
+            ("canary.pingPong.pingService", &two.ping_service),
+            ("canary.pingPong.pongService", &two.pong_service),
+        ],
         Strategy::Canary(canary) => [
             ("canary.stableService", &canary.stable_service),
             ("canary.canaryService", &canary.canary_service),

@@ -8,6 +8,8 @@ mod pending;
 mod queries;
 pub mod record;
 mod route_table;
+#[cfg(test)]
+mod route_tests;
 pub mod routes;
 mod table;
 #[cfg(test)]

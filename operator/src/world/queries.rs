@@ -158,6 +158,8 @@ pub fn named_services(rollout: &RolloutRecord) -> Vec<String> {
     let blue_green = rollout.spec.strategy.blue_green.as_ref();
     let canary = canary.map(|c| [&c.stable_service, &c.canary_service]);
     let blue_green = blue_green.map(|b| [&b.active_service, &b.preview_service]);
-    let names = canary.into_iter().chain(blue_green);
+    let ping_pong = rollout.spec.strategy.canary.as_ref().and_then(|c| c.ping_pong.as_ref());
+    let ping_pong = ping_pong.map(|two| [&two.ping_service, &two.pong_service]);
+    let names = canary.into_iter().chain(blue_green).chain(ping_pong);
     names.flatten().filter(|name| !name.is_empty()).cloned().collect()
 }

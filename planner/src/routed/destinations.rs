@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::course::write;
+use super::scale::leaves;
 use super::{Routing, is_at_full};
-use crate::leave::deadline_of;
+use crate::leave::Leave;
 use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::release::Release;
@@ -166,7 +167,11 @@ fn canary_goal<'a>(
     let is_way_back = !routing.seen.problems.is_empty();
     match stage {
         Stage::Initial => Some((new(release)?, release.bounds.enough_to_route())),
-        Stage::Steady if routing.canary.ping_pong.is_some() && waits_for_the_old(release) => None,
+        Stage::Steady
+            if routing.canary.ping_pong.is_some() && waits_for_the_old(release, routing) =>
+        {
+            None
+        }
         Stage::Steady | Stage::Aborted if in_use && !is_way_back => None,
         Stage::Steady => Some((new(release)?, Pods::ONE)),
         Stage::Aborted => to_stable(),
@@ -187,8 +192,6 @@ fn canary_goal<'a>(
 
 /// Of ping-pong, the Service that was the stable one keeps the old version until its time is up: its
 /// connections end in peace.
-fn waits_for_the_old(release: &Release<'_>) -> bool {
-    release.older.iter().any(|rs| {
-        rs.desired > Pods::ZERO && deadline_of(rs).is_none_or(|deadline| deadline > release.now)
-    })
+fn waits_for_the_old(release: &Release<'_>, routing: &Routing<'_>) -> bool {
+    leaves(release, routing).values().any(|leave| *leave != Leave::Now)
 }

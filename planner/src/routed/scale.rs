@@ -260,6 +260,26 @@ impl Routing<'_> {
     }
 }
 
+/// When versions that are neither new nor stable lose their pods, by name: those that have some and
+/// that nothing is sent to. The newest of them may wait, the others go at once.
+pub(super) fn leaves<'a>(
+    release: &'a Release<'_>,
+    routing: &Routing<'_>,
+) -> BTreeMap<&'a str, Leave> {
+    let used = routing.in_use(release);
+    let limit = routing.canary.scale_down_delay_revision_limit;
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+    let mut left: Vec<&Arc<ReplicaSetRecord>> = release
+        .older
+        .iter()
+        .filter(|rs| rs.desired > Pods::ZERO && !used.contains(&rs.hash))
+        .collect();
+    left.sort_by_key(|rs| std::cmp::Reverse(rs.revision().unwrap_or(0)));
+    let delay = |place| if place < limit { routing.delay() } else { routing.propagation() };
+    let left = left.into_iter().enumerate();
+    left.map(|(place, rs)| (rs.name.as_str(), leave(rs, release.now, Some(delay(place))))).collect()
+}
+
 /// Versions that are neither new nor stable.
 fn older(
     release: &Release<'_>,
@@ -267,8 +287,6 @@ fn older(
     stage: Stage,
     routed: &BTreeSet<String>,
 ) -> Vec<Fate> {
-    let limit = routing.canary.scale_down_delay_revision_limit;
-    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
     // The version that carries the load has to be there before others give up their pods.
     let is_safe = match stage {
         Stage::Steady => release.new.available() >= release.bounds.fewest,
@@ -277,22 +295,11 @@ fn older(
             stable + release.new.available() >= release.bounds.fewest
         }
     };
-    let mut waiting: Vec<&Arc<ReplicaSetRecord>> = release
-        .older
-        .iter()
-        .filter(|rs| rs.desired > Pods::ZERO && !routed.contains(&rs.hash))
-        .collect();
-    waiting.sort_by_key(|rs| std::cmp::Reverse(rs.revision().unwrap_or(0)));
-    let may_wait: BTreeSet<&str> = waiting.iter().take(limit).map(|rs| rs.name.as_str()).collect();
-    let used = routing.in_use(release);
+    let leaves = leaves(release, routing);
     let fate = |rs: &Arc<ReplicaSetRecord>| {
-        let in_use = used.contains(&rs.hash) || !is_verified(routing);
-        let mut fate = if rs.desired == Pods::ZERO || in_use || !is_safe {
-            Fate::of(rs.desired)
-        } else {
-            let few = may_wait.contains(rs.name.as_str());
-            let delay = if few { routing.delay() } else { routing.propagation() };
-            left(rs, leave(rs, release.now, Some(delay)), routed)
+        let mut fate = match leaves.get(rs.name.as_str()) {
+            Some(leave) if is_safe && is_verified(routing) => left(rs, *leave, routed),
+            _ => Fate::of(rs.desired),
         };
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);
         let given_up =

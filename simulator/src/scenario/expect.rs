@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::file::{Endpoints, Expect};
 use super::mirror::Mirror;
 use super::named;
+use super::routers;
 
 /// What is not as it should be, one line each; empty where all is.
 ///
@@ -38,6 +39,7 @@ pub(super) fn differences(
             (None, true) => {}
         }
     }
+    routers::expect::differences(&expect.routes, mirror, &mut out);
     if let Some(service) = &expect.service {
         about_endpoints(expect, service, mirror, &mut out);
     }
@@ -247,9 +249,42 @@ fn matches(wanted: &str, found: &str) -> bool {
     found == wanted || found.strip_prefix(wanted).is_some_and(|rest| rest.starts_with(": "))
 }
 
+/// Whether a part says what a list has, lacks, or how many there are of it.
+fn is_about_elements(part: &Map<String, Value>) -> bool {
+    !part.is_empty()
+        && part.iter().all(|(key, value)| match key.as_str() {
+            "has" | "lacks" => value.is_array(),
+            "count" => value.is_u64(),
+            _ => false,
+        })
+}
+
+fn elements(part: &Map<String, Value>, all: &[Value], path: &str, out: &mut Vec<String>) {
+    let fits = |wanted: &Value| {
+        all.iter().any(|found| {
+            let mut differences = Vec::new();
+            part_of(wanted, found, "", &mut differences);
+            differences.is_empty()
+        })
+    };
+    let of = |key: &str| part.get(key).and_then(Value::as_array).into_iter().flatten();
+    for wanted in of("has").filter(|wanted| !fits(wanted)) {
+        out.push(format!("{path} has no {wanted}: {}", Value::from(all)));
+    }
+    for wanted in of("lacks").filter(|wanted| fits(wanted)) {
+        out.push(format!("{path} has {wanted}: {}", Value::from(all)));
+    }
+    if let Some(count) = part.get("count").filter(|count| **count != all.len()) {
+        out.push(format!("{path} has {} elements, not {count}", all.len()));
+    }
+}
+
 /// Compares a part with a whole; says where they differ.
 fn part_of(part: &Value, whole: &Value, path: &str, out: &mut Vec<String>) {
     match (part, whole) {
+        (Value::Object(part), Value::Array(_) | Value::Null) if is_about_elements(part) => {
+            elements(part, whole.as_array().map(Vec::as_slice).unwrap_or_default(), path, out);
+        }
         (Value::Object(part), Value::Object(whole)) => {
             for (key, wanted) in part {
                 let at = format!("{path}.{key}");
@@ -300,6 +335,17 @@ mod tests {
                 "status.phase is \"Paused\", not \"Healthy\"",
             ]
         );
+    }
+
+    #[test]
+    fn elements_of_a_list_are_found_wherever_they_stand() {
+        let whole = json!({"rules": [{"name": "a", "b": 1}, {"name": "c"}]});
+        let good = json!({"rules": {"has": [{"name": "c"}, {"b": 1}], "lacks": [{"name": "d"}], "count": 2}});
+        assert!(check(&good, &whole).is_empty());
+        assert!(check(&json!({"other": {"lacks": ["x"], "count": 0}}), &whole).is_empty());
+        let bad = json!({"rules": {"has": [{"name": "a", "b": 2}], "lacks": [{"name": "c"}], "count": 1}});
+        assert_eq!(check(&bad, &whole).len(), 3);
+        assert_eq!(check(&json!({"other": {"has": [1]}}), &whole), ["status.other has no 1: []"]);
     }
 
     #[test]

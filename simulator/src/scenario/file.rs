@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use sluice_crd::duration::GoDuration;
 
+use super::routers::gateway::GatewayOptions;
+
 pub(super) use expect::{Endpoints, Expect, Stays};
 pub(super) use metrics::{MetricStep, MetricValue, ServerAnswer, WebPage};
 pub use steps::Refuse;
@@ -55,6 +57,14 @@ pub struct Scenario {
     /// otherwise.
     #[serde(default)]
     pub crds: Vec<String>,
+    /// A gateway that says in routes of the Gateway API that it has taken them in. Without it nobody
+    /// says so.
+    #[serde(default)]
+    pub gateway: Option<GatewayOptions>,
+    /// The most writes of the controller, Events left out, from the moment that a routed Rollout comes
+    /// to a `setWeight` step until it goes on from it, in both cases with the write that says so.
+    #[serde(default)]
+    pub writes_per_weight: Option<usize>,
     /// Objects that exist before the controller starts; status and owners by `as-recorded`.
     #[serde(default)]
     pub before: Vec<Value>,
@@ -132,6 +142,9 @@ pub enum Step {
     InstallCrds(Vec<String>),
     /// Deletes them again, with all their objects (simulator only).
     DeleteCrds(Vec<String>),
+    /// From now on the gateway is like this: `{verifies: never}`, `{verifies: {after: 5s}}`, or
+    /// `{refuses: NotAllowedByListeners}`.
+    Gateway(GatewayOptions),
     /// Evicts pods of a version, as a drained node does: `{pods: web#2, count: 2}`.
     Evict(Evict),
     /// From now on this is the load that an autoscaler measures (simulator only): `{hpa: web, total:

@@ -28,4 +28,5 @@ pub use mirror::Seen;
 pub use promises::{Breach, Onlooker, PROMISES, Writer};
 pub use resources::{kind_of, path, plural_of};
 pub use routers::crds::of_set as router_crds;
+pub use routers::gateway::{GatewayOptions, Verifies};
 pub use run::{Care, Outcome, run};

@@ -18,6 +18,7 @@ use super::file::{
 use super::mirror::{Mirror, Seen};
 use super::named;
 use super::promises::{Breach, Watchman, Writer};
+use super::routers::gateway::{Gateway, GatewayOptions};
 use super::user::{User, filled};
 
 /// How long something may take to come about where a scenario does not say.
@@ -82,6 +83,7 @@ pub async fn run(
         watching: false,
         kept: BTreeMap::new(),
         missed: Vec::new(),
+        gateway: None,
         counted_from: 0,
         stopwatch: Instant::now(),
         times: Vec::new(),
@@ -118,6 +120,7 @@ struct Runner<'a> {
     /// How many ready endpoints Services are never without, and where they were.
     kept: BTreeMap<String, usize>,
     missed: Vec<String>,
+    gateway: Option<Gateway>,
     counted_from: usize,
     stopwatch: Instant,
     times: Vec<(String, Duration)>,
@@ -128,6 +131,9 @@ impl Runner<'_> {
         self.check()?;
         for set in &self.scenario.crds {
             self.backend.install(set).await?;
+        }
+        if let Some(options) = &self.scenario.gateway {
+            self.gateway_becomes(options);
         }
         for object in &self.scenario.before {
             self.user.apply(object).await?;
@@ -223,6 +229,10 @@ impl Runner<'_> {
                 Ok(())
             }
             Step::DeleteCrds(sets) => sets.iter().try_for_each(|set| self.backend.uninstall(set)),
+            Step::Gateway(options) => {
+                self.gateway_becomes(options);
+                Ok(())
+            }
             Step::Evict(evict) => self.evict(evict).await,
             Step::Load(load) => self.load(load).await,
             Step::Keeps(keeps) => {
@@ -270,6 +280,22 @@ impl Runner<'_> {
         }
     }
 
+    /// It sees what there is when it changes, as when it starts.
+    fn gateway_becomes(&mut self, options: &GatewayOptions) {
+        match &mut self.gateway {
+            Some(gateway) => gateway.becomes(options.clone()),
+            None => {
+                let client = self.backend.client();
+                let now = self.backend.environment().now;
+                self.gateway = Some(Gateway::start(options.clone(), client, now));
+            }
+        }
+        self.drain();
+        if let Some(gateway) = &mut self.gateway {
+            self.mirror.objects().iter().for_each(|object| gateway.look(object));
+        }
+    }
+
     async fn controller(&mut self, step: &ControllerStep) -> Result<(), String> {
         match step {
             ControllerStep::Stop => {
@@ -301,6 +327,9 @@ impl Runner<'_> {
             return;
         }
         let before = self.mirror.take(seen);
+        if let Some(gateway) = self.gateway.as_mut().filter(|_| !seen.deleted) {
+            gateway.look(&seen.object);
+        }
         if self.watching {
             let own = !seen.deleted && self.user.has_written(&seen.object);
             let writer = if own { Writer::User } else { Writer::Unknown };

@@ -50,9 +50,8 @@ fn header_rule(
     rule["matches"] = Value::Array(matches);
     let refs = source["backendRefs"].as_array()?.iter();
     let canary = refs.filter(|to| leads_to(to, &intent.canary)).cloned().map(|mut to| {
-        if let Some(to) = to.as_object_mut() {
-            to.remove("weight");
-        }
+        // What the API server would add by itself: a rule without it would never be as it is to be.
+        to["weight"] = 1.into();
         to
     });
     rule["backendRefs"] = canary.collect();

@@ -127,7 +127,7 @@ fn a_header_route_stands_before_each_rule_that_is_ours() {
     let intent = Intent { routes: vec![beta()], ..intent(10) };
     let after = render(&Config::default(), &http("web"), &intent, &before).unwrap();
     let header = json!([{"name": "X-Beta", "type": "Exact", "value": "yes"}]);
-    let canary = json!([{"name": "web-canary", "port": 80}]);
+    let canary = json!([{"name": "web-canary", "port": 80, "weight": 1}]);
     assert_eq!(
         after["spec"]["rules"],
         json!([

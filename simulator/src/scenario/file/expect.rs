@@ -73,6 +73,12 @@ pub struct Expect {
     /// A part of any other object.
     #[serde(default)]
     pub object: Option<ExpectObject>,
+    /// Weights in the objects of routers, by destination: `{HTTPRoute/web: {canary: 20, stable: 80}}`.
+    /// All rules that lead to these are meant, or the one of a name or number: `HTTPRoute/web/1`,
+    /// `VirtualService/web/tcp/0`. A destination is called by its Service, else by its subset or
+    /// VirtualNode. What a canary Ingress or Mapping takes is told of the stable one.
+    #[serde(default)]
+    pub routes: BTreeMap<String, BTreeMap<String, u64>>,
     /// A part of each pod of a revision that is not going: `{"2": {metadata: {labels: {role: x}}}}`.
     #[serde(default)]
     pub pods: BTreeMap<String, Value>,
@@ -125,7 +131,8 @@ pub struct ExpectObject {
     pub kind: String,
     /// Its name, as in [`Delete`](super::Delete).
     pub name: String,
-    /// The part.
+    /// The part. Of a list it may say what elements there are, wherever they stand: `{has: [{name:
+    /// a}], lacks: [{name: b}], count: 2}`.
     #[serde(default)]
     pub is: Option<Value>,
     /// It does not exist.

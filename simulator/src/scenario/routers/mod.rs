@@ -1,3 +1,6 @@
-//! Routers as scenarios see them: their CRDs, and what their objects say of weights.
+//! Routers as scenarios see them: their CRDs, what their objects say of weights, and gateways.
 
 pub(super) mod crds;
+pub(super) mod expect;
+pub(super) mod gateway;
+pub(super) mod read;
