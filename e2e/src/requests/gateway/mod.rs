@@ -21,8 +21,6 @@ pub const WEB: u16 = 8000;
 pub const METRICS: u16 = 8082;
 /// The user that it is for the control plane; to be named in `Options::extra_users`.
 pub const USER: &str = "gateway";
-/// What a GatewayClass of it names.
-pub const CONTROLLER_NAME: &str = "traefik.io/gateway-controller";
 
 const NAME: &str = "traefik";
 /// How often it is asked whether it is ready.
