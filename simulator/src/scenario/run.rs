@@ -76,7 +76,8 @@ pub async fn run(
         user: User::of(backend),
         changes,
         mirror: Mirror::default(),
-        watchman: Watchman::new(scenario.exempt.clone()),
+        watchman: Watchman::new(scenario.exempt.clone())
+            .counting(scenario.writes_per_weight.filter(|_| care == Care::All)),
         told: Vec::new(),
         running: None,
         care,
@@ -140,6 +141,7 @@ impl Runner<'_> {
         }
         self.restore(folder).await?;
         self.drain();
+        self.watchman.begin(&self.mirror);
         self.watching = true;
         if !self.scenario.starts_stopped {
             self.start(None)?;

@@ -66,11 +66,15 @@ fn floor_of(rollout: &Value, rs: &Value) -> i64 {
     if !rollout["spec"]["strategy"]["blueGreen"].is_null() {
         return replicas;
     }
+    (replicas - slack(rollout, replicas)).max(0)
+}
+
+/// How many pods of a canary may be unavailable.
+pub(super) fn slack(rollout: &Value, replicas: i64) -> i64 {
     let canary = &rollout["spec"]["strategy"]["canary"];
     let surge = share(&canary["maxSurge"], replicas, true);
     let slack = share(&canary["maxUnavailable"], replicas, false);
-    let slack = if surge == 0 && slack == 0 { 1 } else { slack };
-    (replicas - slack).max(0)
+    if surge == 0 && slack == 0 { 1 } else { slack }
 }
 
 /// A number of pods or a percentage of them; 25 % where nothing is said (spec §1.3).

@@ -1,5 +1,5 @@
 //! The promises, watched from outside: an onlooker that reads only API objects and knows nothing of
-//! how they came about (spec "Invariants", I1, I2, I5, I6, I7, I8, I14, I16; I25, which is ours; what
+//! how they came about (spec "Invariants", I1 to I6, I7, I8, I14, I16; I25, which is ours; what
 //! GitOps tools show, `gitops`).
 //!
 //! It is shown every change in the order of the cluster's versions: on the simulator after every
@@ -13,6 +13,7 @@ mod routes;
 mod scale;
 mod silence;
 mod there_and_back;
+mod traffic;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -47,16 +48,18 @@ pub enum Writer {
 }
 
 /// The promises that an [`Onlooker`] watches: their numbers, and what they say in short.
-pub const PROMISES: [(&str, &str); 13] = [
+pub const PROMISES: [(&str, &str); 15] = [
     ("I1", "no scaling leaves too few pods"),
-    ("I2", "no Service selects a version without pods"),
-    ("I3", "no version is emptied while selected"),
+    ("I2", "no Service selects a version without pods, and no weight leads to one"),
+    ("I3", "no version is emptied while selected, or lacks pods for its weight"),
+    ("I4", "no weight is more than the pods of a version carry"),
     ("I5", "no analysis step is passed without its verdict"),
     ("I6", "an abort leads back to stable"),
     ("I7", "an aborted version gains no pods"),
     ("I8", "nothing goes back and forth"),
     ("I14", "no two analyses for the same at a time"),
     ("I16", "stable changes by promotion only"),
+    ("foreign", "what others own in the objects of routers stays as it is"),
     ("silence", "whoever stands still says since when and why"),
     ("ArgoCD", "Argo CD shows what is so, without flicker, and offers a way on"),
     ("kstatus", "kstatus says what Argo CD says"),
@@ -104,6 +107,7 @@ pub(super) struct Watchman {
     directions: direction::Directions,
     verdicts: verdicts::Verdicts,
     shown: gitops::Shown,
+    traffic: traffic::Traffic,
     exempt: BTreeMap<String, String>,
     breaches: Vec<Breach>,
 }
@@ -114,6 +118,17 @@ impl Watchman {
         Self { exempt, ..Self::default() }
     }
 
+    /// It also looks at what a `setWeight` step of a routed canary costs, if that has a limit.
+    pub(super) fn counting(mut self, most: Option<usize>) -> Self {
+        self.traffic = traffic::Traffic::new(most);
+        self
+    }
+
+    /// Takes in what there is before it begins to look.
+    pub(super) fn begin(&mut self, mirror: &Mirror) {
+        self.traffic.begin(mirror);
+    }
+
     /// Looks at a change: `mirror` shows the cluster after it, `before` the object before it.
     pub(super) fn look(
         &mut self,
@@ -122,10 +137,12 @@ impl Watchman {
         seen: &Seen,
         writer: Writer,
     ) {
-        let mut found = Vec::new();
+        let mut found = self.traffic.look(mirror, before, seen, writer);
         match seen.object["kind"].as_str() {
             Some("ReplicaSet") => {
-                let Some(rollout) = rollout_of(mirror, &seen.object) else { return };
+                let Some(rollout) = rollout_of(mirror, &seen.object) else {
+                    return self.add(found);
+                };
                 found.extend(availability::floor(mirror, rollout, before, seen));
                 found.extend(routes::drained(mirror, rollout, before, seen));
                 found.extend(identity::no_resurrection(rollout, before, seen));
@@ -153,6 +170,7 @@ impl Watchman {
         let rollouts: Vec<Value> = mirror.all("Rollout").cloned().collect();
         for rollout in rollouts {
             let mut found = routes::aborted(mirror, &rollout);
+            found.extend(traffic::aborted(mirror, &rollout));
             found.extend(silence::kept(&rollout));
             found.extend(there_and_back::look(mirror, &rollout));
             self.add(found);
