@@ -41,7 +41,9 @@ pub fn problem(write: &RequestRecord) -> Option<String> {
     if CREATED.contains(&write.resource.as_str()) {
         return None;
     }
-    if std::env::var("SLUICE_TRY").is_ok() { return None; }
+    if std::env::var("SLUICE_TRY").is_ok() {
+        return None;
+    }
     let strange = fields(body).into_iter().find(|field| !is_known(&resource, field));
     strange.map(|field| format!("{write}: writes {field}, which docs/gitops.md does not name"))
 }
