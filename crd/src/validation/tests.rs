@@ -165,6 +165,11 @@ fn canaries() {
         with(json!({"pingPong": {"pingService": "", "pongService": ""},
             "trafficRouting": {"traefik": {"weightedTraefikServiceName": "t"}},
             "canaryService": "c", "stableService": "s"})),
+        with(json!({"trafficRouting": {"nginx": {"stableIngress": "i", "stableIngresses": ["j"]}},
+            "canaryService": "c", "stableService": "s"})),
+        with(json!({"trafficRouting": {"nginx": {}, "traefik": {"weightedTraefikServiceName": ""},
+            "apisix": {}, "appMesh": {"virtualNodeGroup": {"stableVirtualNodeRef": {"name": "n"}}}},
+            "canaryService": "c", "stableService": "s"})),
         with(json!({"replicaProgressThreshold": {"type": "Percent", "value": 101}})),
         with(json!({"replicaProgressThreshold": {"type": "Pod", "value": 1}})),
         with(
