@@ -122,6 +122,10 @@ impl Traffic {
             );
             return Some(Breach { promise: "I2", what });
         }
+        // Before the first version is stable nothing else could take the requests.
+        if rollout["status"]["stableRS"].as_str().is_none_or(str::is_empty) {
+            return None;
+        }
         let need = Need { rollout, sets: &sets, share: led.share, sole }.pods_available();
         let reached = |rs: &&Value| {
             available(rs).max(self.reached.get(name(rs)).copied().unwrap_or_default())

@@ -71,7 +71,13 @@ pub(super) fn all(mirror: &Mirror) -> Shares {
                     let sets = sets(mirror, destination);
                     let known = to.led.iter_mut().find(|led| !sets.is_empty() && led.sets == sets);
                     match known {
-                        Some(led) => led.share.0 += weight,
+                        Some(led) => {
+                            // What gets nothing gives no name to what leads to the same pods.
+                            if led.share.0 == 0 {
+                                led.name.clone_from(&destination.name);
+                            }
+                            led.share.0 += weight;
+                        }
                         None => to.led.push(Led {
                             name: destination.name.clone(),
                             sets,
