@@ -11,7 +11,7 @@ pub const FIELD_MANAGER: &str = "rollouts-controller";
 
 /// The fields that the controller writes in objects that its users own, by resource. What ends with
 /// `*` is any field below: keys that the Rollout itself names.
-pub const FIELDS: [(&str, &str); 29] = [
+pub const FIELDS: [(&str, &str); 33] = [
     ("rollouts", "metadata.annotations[rollout.argoproj.io/revision]"),
     ("rollouts", "metadata.annotations[rollout.argoproj.io/workload-generation]"),
     ("rollouts", "metadata.finalizers"),
@@ -30,7 +30,11 @@ pub const FIELDS: [(&str, &str); 29] = [
     ("grpcroutes", "metadata.labels*"),
     ("grpcroutes", "metadata.annotations*"),
     ("tcproutes", "spec.rules"),
+    ("tcproutes", "metadata.labels*"),
+    ("tcproutes", "metadata.annotations*"),
     ("tlsroutes", "spec.rules"),
+    ("tlsroutes", "metadata.labels*"),
+    ("tlsroutes", "metadata.annotations*"),
     ("virtualservices", "spec.http"),
     ("virtualservices", "spec.tls"),
     ("virtualservices", "spec.tcp"),
