@@ -148,7 +148,7 @@ impl World {
                 keys.insert(key.clone());
             }
         }
-        for &kind in &interest.named.controlled {
+        for kind in interest.named.of_controller() {
             let Some(table) = self.listed(kind) else { continue };
             for place in table.controlled(namespace, &interest.uid) {
                 if table.entry(place).is_some_and(|seen| seen.kept.is_none()) {
@@ -209,7 +209,7 @@ impl World {
             }
         };
         named.keys.iter().cloned().for_each(&mut add);
-        for &kind in &named.controlled {
+        for kind in named.of_controller() {
             let Some(table) = self.listed(kind) else { continue };
             table.controlled(&rollout.0, uid).for_each(|place| add(key_of(kind, place)));
         }
