@@ -229,7 +229,7 @@ fn steps() {
             json!([{"setMirrorRoute": {"name": "h", "match": [{"method": {}, "path": {"prefix": "/"}, "headers": {"a": {}}}]}}]),
         ),
         routed(
-            json!({"nginx": {}}),
+            json!({"nginx": {"stableIngress": "i"}}),
             json!([{"experiment": {"templates": [{"name": "a", "specRef": "canary", "weight": 5}]}}]),
         ),
         with(json!([
