@@ -198,7 +198,8 @@ impl World {
 
     fn routes_named(&self, named: &Named, rollout: &Place, uid: &str) -> Routes {
         let mut out = Routes { only_namespace: self.only_namespace.clone(), ..Routes::default() };
-        for kind in named.kinds() {
+        let also = named.left.iter().copied().filter(|kind| self.listed(*kind).is_some());
+        for kind in named.kinds().into_iter().chain(also) {
             let Some(table) = self.routes.get(&kind) else { continue };
             out.kinds.insert(kind, table.view.clone());
         }
