@@ -1,6 +1,7 @@
 //! Sluice takes over from Argo Rollouts in the middle of a canary, wherever it stands: from every
 //! status that Argo Rollouts went through (`scenarios/recorded/canary-steady-statuses.json`) the
 //! release goes on with the step that it is at, repeats none, makes no ReplicaSet, and ends healthy.
+//! So does a canary whose requests NGINX splits, from every point between the writes of a step.
 #![expect(clippy::unwrap_used, reason = "outside of a test function, clippy does not see a test")]
 
 use std::path::{Path, PathBuf};
@@ -105,6 +106,107 @@ fn every_state_of_a_canary_is_taken_over() {
         let created = outcome.writes.iter().filter(|write| write.verb == "create");
         let created: Vec<_> = created.filter(|write| write.resource == "replicasets").collect();
         assert!(created.is_empty(), "state {number}: {created:?}");
+    }
+}
+
+/// Where a routed canary stood: the step, the weights that the canary Ingress and the status have, and
+/// the pods of the new version.
+const ROUTED: [(u64, u32, u32, u32); 10] = [
+    (0, 0, 0, 0),
+    (0, 0, 0, 1),
+    (0, 10, 0, 1),
+    (1, 10, 10, 1),
+    (2, 10, 10, 1),
+    (2, 10, 10, 2),
+    (2, 50, 10, 2),
+    (3, 50, 50, 2),
+    (4, 50, 50, 4),
+    (4, 100, 50, 4),
+];
+
+const CANARY_WEIGHT: &str = "nginx.ingress.kubernetes.io/canary-weight";
+
+/// The recorded objects of `canary-routed`, put to another point of its release.
+fn routed_at((index, written, told, pods): (u64, u32, u32, u32)) -> Vec<Value> {
+    let files = ["rollouts.yaml", "replicasets.yaml", "services-ingresses.yaml"];
+    let named = |object: &Value| {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        name.starts_with("canary-routed") || name.starts_with("routed")
+    };
+    let mut objects: Vec<Value> = files.into_iter().flat_map(all).filter(named).collect();
+    for object in &mut objects {
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        match (object["kind"].as_str().unwrap(), name.as_str()) {
+            ("Ingress", "canary-routed-routed-canary") => {
+                object["metadata"]["annotations"][CANARY_WEIGHT] = written.to_string().into();
+            }
+            ("ReplicaSet", "canary-routed-74c8f895f8") => {
+                object["spec"]["replicas"] = pods.into();
+            }
+            ("Service", "routed-canary") if pods == 0 => {
+                object["spec"]["selector"]["rollouts-pod-template-hash"] = "68b5465fbc".into();
+            }
+            ("Rollout", _) => {
+                let status = &mut object["status"];
+                status["currentStepIndex"] = index.into();
+                status["canary"]["weights"]["canary"]["weight"] = told.into();
+                status["canary"]["weights"]["stable"]["weight"] = (100 - told).into();
+                if index % 2 == 0 {
+                    for field in ["pauseConditions", "controllerPause", "message"] {
+                        status.as_object_mut().unwrap().remove(field);
+                    }
+                    status["phase"] = "Progressing".into();
+                }
+            }
+            _ => {}
+        }
+    }
+    objects
+}
+
+#[test]
+fn every_state_of_a_routed_canary_is_taken_over() {
+    let crds = scenarios::crds().unwrap();
+    for (number, state) in ROUTED.into_iter().enumerate() {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("routed-{number}.yaml"));
+        std::fs::write(&file, json!({"items": routed_at(state)}).to_string()).unwrap();
+        let name = "canary-routed";
+        let pauses = [1, 3].into_iter().filter(|pause| *pause >= state.0);
+        let through = pauses.flat_map(|pause| {
+            let at = json!({"phase": "Paused", "currentStepIndex": pause});
+            [json!({"expect": {"rollout": name, "status": at}}), json!({"promote": name})]
+        });
+        let whole = json!({"phase": "Healthy", "currentStepIndex": 4, "stableRS": "74c8f895f8",
+            "canary": {"weights": {"canary": {"weight": 0}}}});
+        let end = json!({"rollout": name, "status": whole, "replica-sets": 2,
+            "replicas": {"2": 4}, "services": {"routed-stable": 2, "routed-canary": 2}});
+        let steps = through.chain([json!({"expect": end}), json!({"rest": "10s"})]);
+        let text = json!({"about": "a routed canary of Argo Rollouts is taken over", "covers": [],
+            "recorded": [{"file": file}], "steps": steps.collect::<Vec<_>>()});
+        let scenario = Scenario::parse(&text.to_string(), &file).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let backend = InMemory::new(1, &crds);
+        let outcome = runtime.block_on(async {
+            run(&scenario, &scenarios::folder(), &backend, &Sluice::default(), Care::All).await
+        });
+        assert!(outcome.is_good(), "{state:?}: {:?}", outcome.failures);
+        let requests = backend.cluster().requests("controller");
+        let created = requests.iter().filter(|request| request.verb == "create");
+        let quiet = ["events", "leases"];
+        let created = created.filter(|request| !quiet.contains(&request.resource.as_str()));
+        let created: Vec<String> = created.map(ToString::to_string).collect();
+        assert!(created.is_empty(), "{state:?}: {created:?}");
+        // No weight that it had is written again, none goes down before the promotion.
+        let pointer = format!("/metadata/annotations/{}", CANARY_WEIGHT.replace('/', "~1"));
+        let written = requests.iter().filter_map(|write| {
+            write.body.as_ref()?.pointer(&pointer)?.as_str()?.parse::<u32>().ok()
+        });
+        let ahead = [10, 50, 100].into_iter().filter(|weight| *weight > state.1);
+        assert_eq!(written.collect::<Vec<_>>(), ahead.chain([0]).collect::<Vec<_>>(), "{state:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Traffic routing, in the context of its canary.
 
 use super::{Path, Problems};
-use crate::rollout::{CanaryStrategy, RolloutTrafficRouting};
+use crate::rollout::{AppMeshTrafficRouting, CanaryStrategy, RolloutTrafficRouting};
 
 /// Names of the routers that are set up, as in the API.
 pub(super) fn routers(routing: &RolloutTrafficRouting) -> Vec<&'static str> {
@@ -57,6 +57,52 @@ pub(super) fn check(routing: &RolloutTrafficRouting, path: &Path, problems: &mut
             problems.at_least(&path, weight, 1);
         } else {
             problems.add(&path, "works with nginx and plugins only, remove it");
+        }
+    }
+    check_names(routing, path, problems);
+}
+
+/// A router that names no object would leave the requests where they are.
+fn check_names(routing: &RolloutTrafficRouting, path: &Path, problems: &mut Problems) {
+    if let Some(nginx) = &routing.nginx {
+        let path = path.field("nginx");
+        match (nginx.stable_ingress.is_empty(), nginx.stable_ingresses.is_empty()) {
+            (true, true) => {
+                problems.add(&path, "names no Ingress, set stableIngress or stableIngresses");
+            }
+            (false, false) => problems.add(
+                &path.field("stableIngresses"),
+                "must not be set beside stableIngress, remove one of them",
+            ),
+            _ => {}
+        }
+    }
+    if routing.traefik.as_ref().is_some_and(|it| it.weighted_traefik_service_name.is_empty()) {
+        let path = path.field("traefik").field("weightedTraefikServiceName");
+        problems.add(&path, "is missing, it has to name a TraefikService");
+    }
+    let route = routing.apisix.as_ref().map(|apisix| apisix.route.as_ref());
+    if route.is_some_and(|route| route.is_none_or(|route| route.name.is_empty())) {
+        let path = path.field("apisix").field("route").field("name");
+        problems.add(&path, "is missing, it has to name an ApisixRoute");
+    }
+    if let Some(mesh) = &routing.app_mesh {
+        check_mesh(mesh, &path.field("appMesh"), problems);
+    }
+}
+
+fn check_mesh(mesh: &AppMeshTrafficRouting, path: &Path, problems: &mut Problems) {
+    if mesh.virtual_service.as_ref().is_none_or(|service| service.name.is_empty()) {
+        let path = path.field("virtualService").field("name");
+        problems.add(&path, "is missing, it has to name a VirtualService");
+    }
+    let group = mesh.virtual_node_group.as_ref();
+    let stable = group.and_then(|group| group.stable_virtual_node_ref.as_ref());
+    let canary = group.and_then(|group| group.canary_virtual_node_ref.as_ref());
+    for (name, node) in [("stableVirtualNodeRef", stable), ("canaryVirtualNodeRef", canary)] {
+        if node.is_none_or(|node| node.name.is_empty()) {
+            let path = path.field("virtualNodeGroup").field(name).field("name");
+            problems.add(&path, "is missing, it has to name a VirtualNode");
         }
     }
 }

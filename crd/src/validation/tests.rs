@@ -165,6 +165,11 @@ fn canaries() {
         with(json!({"pingPong": {"pingService": "", "pongService": ""},
             "trafficRouting": {"traefik": {"weightedTraefikServiceName": "t"}},
             "canaryService": "c", "stableService": "s"})),
+        with(json!({"trafficRouting": {"nginx": {"stableIngress": "i", "stableIngresses": ["j"]}},
+            "canaryService": "c", "stableService": "s"})),
+        with(json!({"trafficRouting": {"nginx": {}, "traefik": {"weightedTraefikServiceName": ""},
+            "apisix": {}, "appMesh": {"virtualNodeGroup": {"stableVirtualNodeRef": {"name": "n"}}}},
+            "canaryService": "c", "stableService": "s"})),
         with(json!({"replicaProgressThreshold": {"type": "Percent", "value": 101}})),
         with(json!({"replicaProgressThreshold": {"type": "Pod", "value": 1}})),
         with(
@@ -224,7 +229,7 @@ fn steps() {
             json!([{"setMirrorRoute": {"name": "h", "match": [{"method": {}, "path": {"prefix": "/"}, "headers": {"a": {}}}]}}]),
         ),
         routed(
-            json!({"nginx": {}}),
+            json!({"nginx": {"stableIngress": "i"}}),
             json!([{"experiment": {"templates": [{"name": "a", "specRef": "canary", "weight": 5}]}}]),
         ),
         with(json!([

@@ -148,7 +148,7 @@ impl World {
                 keys.insert(key.clone());
             }
         }
-        for &kind in &interest.named.controlled {
+        for kind in interest.named.of_controller() {
             let Some(table) = self.listed(kind) else { continue };
             for place in table.controlled(namespace, &interest.uid) {
                 if table.entry(place).is_some_and(|seen| seen.kept.is_none()) {
@@ -198,7 +198,8 @@ impl World {
 
     fn routes_named(&self, named: &Named, rollout: &Place, uid: &str) -> Routes {
         let mut out = Routes { only_namespace: self.only_namespace.clone(), ..Routes::default() };
-        for kind in named.kinds() {
+        let also = named.left.iter().copied().filter(|kind| self.listed(*kind).is_some());
+        for kind in named.kinds().into_iter().chain(also) {
             let Some(table) = self.routes.get(&kind) else { continue };
             out.kinds.insert(kind, table.view.clone());
         }
@@ -209,7 +210,7 @@ impl World {
             }
         };
         named.keys.iter().cloned().for_each(&mut add);
-        for &kind in &named.controlled {
+        for kind in named.of_controller() {
             let Some(table) = self.listed(kind) else { continue };
             table.controlled(&rollout.0, uid).for_each(|place| add(key_of(kind, place)));
         }

@@ -5,8 +5,8 @@ use sluice_crd::rollout::{ApisixRoute, HeaderRoutingMatch};
 
 use super::{Intent, Managed, Problem, Route, Text, begins_with, text};
 
-/// An ApisixRoute as it is to be: in the rules that are named, else in the only one there is, the
-/// weights of both Services; beside it a rule for each header route.
+/// An ApisixRoute as it is to be: in the rules that are named, else in the one of the route's name or
+/// the only one there is, the weights of both Services; beside it a rule for each header route.
 ///
 /// # Errors
 ///
@@ -23,7 +23,7 @@ pub fn render(named: &ApisixRoute, intent: &Intent, route: &Value) -> Result<Val
     let rules = rules.ok_or_else(|| {
         problem("spec.http".to_owned(), "has no rule; one has to name both Services".to_owned())
     })?;
-    rules.retain(|rule| !rule["name"].as_str().is_some_and(|name| intent.is_managed(name)));
+    rules.retain(|rule| !intent.managed.iter().any(|managed| rule["name"] == managed.as_str()));
     let wanted = wanted(named, rules).map_err(|what| problem("spec.http".to_owned(), what))?;
     for index in &wanted {
         let Some(rule) = rules.get_mut(*index) else { continue };
@@ -38,6 +38,10 @@ pub fn render(named: &ApisixRoute, intent: &Intent, route: &Value) -> Result<Val
 
 fn wanted(named: &ApisixRoute, rules: &[Value]) -> Result<Vec<usize>, String> {
     if named.rules.is_empty() {
+        // As upstream has it: the rule of the route's own name.
+        if let Some(index) = rules.iter().position(|rule| rule["name"] == named.name.as_str()) {
+            return Ok(vec![index]);
+        }
         return match rules.len() {
             1 => Ok(vec![0]),
             0 => Err("has no rule; one has to name both Services".to_owned()),
@@ -144,6 +148,9 @@ mod tests {
         let before = route(json!([rule("a", 100, 0), rule("b", 100, 0)]));
         let after = render(&named(&["b"]), &intent(30), &before).unwrap();
         assert_eq!(after, route(json!([rule("a", 100, 0), rule("b", 70, 30)])));
+        let before = route(json!([rule("a", 100, 0), rule("web", 100, 0)]));
+        let after = render(&named(&[]), &intent(30), &before).unwrap();
+        assert_eq!(after, route(json!([rule("a", 100, 0), rule("web", 70, 30)])));
     }
 
     #[test]
@@ -165,23 +172,23 @@ mod tests {
 
     #[test]
     fn a_header_route_is_a_rule_of_its_own_and_goes_again() {
-        let before = route(json!([rule("a", 100, 0)]));
+        let before = route(json!([rule("a", 100, 0), rule("beta-2", 1, 0)]));
         let yes = StringMatch { exact: "yes".to_owned(), ..StringMatch::default() };
         let header =
             HeaderRoutingMatch { header_name: "X-Beta".to_owned(), header_value: Some(yes) };
         let routes = vec![Managed { name: "beta".to_owned(), route: Route::Header(vec![header]) }];
         let with = Intent { routes, ..intent(10) };
-        let after = render(&named(&[]), &with, &before).unwrap();
+        let after = render(&named(&["a"]), &with, &before).unwrap();
         let expr = json!({"subject": {"scope": "Header", "name": "X-Beta"}, "op": "Equal", "value": "yes"});
         assert_eq!(
-            after["spec"]["http"][1],
+            after["spec"]["http"][2],
             json!({
                 "name": "beta", "priority": 1, "plugins": [{"name": "x"}],
                 "match": {"paths": ["/*"], "exprs": [expr]},
                 "backends": [{"serviceName": "web-canary", "servicePort": 80, "weight": 100}],
             })
         );
-        assert_eq!(render(&named(&[]), &with, &after).unwrap(), after);
-        assert_eq!(render(&named(&[]), &intent(0), &after).unwrap(), before);
+        assert_eq!(render(&named(&["a"]), &with, &after).unwrap(), after);
+        assert_eq!(render(&named(&["a"]), &intent(0), &after).unwrap(), before);
     }
 }

@@ -8,8 +8,13 @@ use super::{Intent, Problem};
 
 const PREFIX: &str = "nginx.ingress.kubernetes.io";
 
-/// Annotations of the stable Ingress that are its own, and not those of how requests are served.
-const NOT_COPIED: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
+/// The one annotation of the stable Ingress that its canary has as well: which controller is meant.
+/// All others are of the stable one: the controller takes them from there, and what other tools wrote
+/// (whose application it is, certificates, names in DNS) is not said of the canary.
+const CLASS: &str = "kubernetes.io/ingress.class";
+
+/// Annotations that say how much a canary takes, under whatever prefix.
+const OF_A_CANARY: [&str; 3] = ["canary", "canary-weight", "canary-weight-total"];
 
 /// The Ingresses of the stable Service that the configuration names.
 pub fn stable_ingresses(config: &NginxTrafficRouting) -> Vec<&str> {
@@ -79,12 +84,17 @@ pub fn render(
     if let Some(metadata) = out.get_mut("metadata").and_then(Value::as_object_mut) {
         let known = metadata.entry("annotations").or_insert_with(|| json!({}));
         if let Some(known) = known.as_object_mut() {
-            let of_a_canary = format!("{prefix}/canary");
-            known.retain(|key, _| !key.starts_with(&of_a_canary) || wanted.contains_key(key));
+            known.retain(|key, _| wanted.contains_key(key) || !is_ours(key, prefix));
             known.extend(wanted);
         }
     }
     Ok(out)
+}
+
+/// Whether an annotation of a canary Ingress comes from here, also from a prefix of before.
+fn is_ours(key: &str, prefix: &str) -> bool {
+    let Some((before, name)) = key.rsplit_once('/') else { return false };
+    before == prefix || key == CLASS || OF_A_CANARY.contains(&name)
 }
 
 /// The paths of the stable Ingress that lead to the stable Service, to the canary Service.
@@ -115,8 +125,10 @@ fn annotations(
     prefix: &str,
     stable: &Value,
 ) -> Map<String, Value> {
-    let mut out = stable["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
-    out.retain(|key, _| !NOT_COPIED.contains(&key.as_str()));
+    let mut out = Map::new();
+    if let Some(class) = stable["metadata"]["annotations"].get(CLASS) {
+        out.insert(CLASS.to_owned(), class.clone());
+    }
     for (key, value) in &config.additional_ingress_annotations {
         let prefixed = key.starts_with(&format!("{prefix}/"));
         let key = if prefixed { key.clone() } else { format!("{prefix}/{key}") };
@@ -166,6 +178,7 @@ mod tests {
                 "annotations": {
                     "kubernetes.io/ingress.class": "nginx",
                     "kubectl.kubernetes.io/last-applied-configuration": "{}",
+                    "argocd.argoproj.io/tracking-id": "shop:networking.k8s.io/Ingress:shop/routed",
                 },
             },
             "spec": {
@@ -221,6 +234,8 @@ mod tests {
         assert_eq!(annotations["a/b"], "c");
         let mut current = made.clone();
         current["metadata"]["annotations"]["other/tool"] = "1".into();
+        current["metadata"]["annotations"]["custom/load-balance"] = "ewma".into();
+        current["metadata"]["annotations"][format!("{PREFIX}/canary-weight")] = "60".into();
         current["status"] = json!({"loadBalancer": {}});
         let bare =
             NginxTrafficRouting { annotation_prefix: "custom".to_owned(), ..Default::default() };
@@ -229,7 +244,10 @@ mod tests {
         let after = render(&bare, &wanted, &owner(), &stable(), Some(&current)).unwrap();
         let annotations = &after["metadata"]["annotations"];
         assert_eq!(annotations["other/tool"], "1");
-        assert_eq!(annotations["custom/canary-by-header"], Value::Null);
+        for gone in ["custom/canary-by-header", "custom/load-balance"] {
+            assert_eq!(annotations.get(gone), None, "{gone}");
+        }
+        assert_eq!(annotations.get(format!("{PREFIX}/canary-weight")), None);
         assert_eq!(annotations["custom/canary-weight"], "20");
         assert_eq!(annotations["custom/canary-weight-total"], "1000");
         assert_eq!(after["status"], current["status"]);

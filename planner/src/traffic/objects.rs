@@ -189,6 +189,9 @@ pub struct Named {
     pub selected: Vec<Selected>,
     /// Of these kinds all that the Rollout controls, in its own namespace.
     pub controlled: BTreeSet<RouteKind>,
+    /// Of these as well, where they are read anyway: what was made for a router that the Rollout had
+    /// before another one.
+    pub left: BTreeSet<RouteKind>,
 }
 
 impl Named {
@@ -197,6 +200,11 @@ impl Named {
         let named = self.keys.iter().map(|key| key.kind);
         let selected = self.selected.iter().map(|selected| selected.kind);
         named.chain(selected).chain(self.controlled.iter().copied()).collect()
+    }
+
+    /// The kinds of which all that the Rollout controls counts.
+    pub fn of_controller(&self) -> impl Iterator<Item = RouteKind> {
+        self.controlled.union(&self.left).copied()
     }
 
     /// Whether an object with these labels is one of them; `owner` is the uid of what controls it,
@@ -214,7 +222,7 @@ impl Named {
                     && selected.namespace == key.namespace
                     && matches(&selected.selector, labels)
             })
-            || (self.controlled.contains(&key.kind)
+            || (self.of_controller().any(|kind| kind == key.kind)
                 && key.namespace == namespace
                 && owner == Some(rollout))
     }

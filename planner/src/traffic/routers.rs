@@ -511,12 +511,15 @@ fn served(kind: RouteKind, namespace: &str, routes: &Routes) -> Result<String, P
 pub fn named(rollout: &RolloutRecord, routes: &Routes) -> Named {
     let mut out = Named::default();
     let canary = rollout.spec.strategy.canary.as_ref();
-    if let Some(routers) = canary.and_then(|canary| Routers::of(rollout, canary)) {
+    let routers = canary.and_then(|canary| Routers::of(rollout, canary));
+    if let Some(routers) = &routers {
         routers.name_all(routes, &mut out);
     }
-    // It had a router: what it made for that may have to go.
+    // It had a router: what it made for that may have to go. Where it has another one now, no kind is
+    // read for that alone: it would be for as long as there is a Rollout with a router.
     if rollout.status.canary.weights.is_some() {
-        out.controlled.extend([RouteKind::Ingress, RouteKind::Mapping, RouteKind::TrafficSplit]);
+        let made = [RouteKind::Ingress, RouteKind::Mapping, RouteKind::TrafficSplit];
+        if routers.is_some() { &mut out.left } else { &mut out.controlled }.extend(made);
     }
     out
 }

@@ -13,8 +13,11 @@ pub fn render(name: &str, intent: &Intent, service: &Value) -> Result<Value, Pro
     let mut out = service.clone();
     let list = out.pointer_mut("/spec/weighted/services").and_then(Value::as_array_mut);
     let mut missing = vec![&intent.stable, &intent.canary];
+    let here = intent.rollout.split('/').next().unwrap_or_default();
     for to in list.into_iter().flatten() {
-        let of_kubernetes = matches!(to["kind"].as_str(), None | Some("Service"));
+        // One of the same name elsewhere is another one.
+        let of_kubernetes = matches!(to["kind"].as_str(), None | Some("Service"))
+            && to["namespace"].as_str().is_none_or(|namespace| namespace == here);
         let weight = match to["name"].as_str().filter(|_| of_kubernetes) {
             Some(name) if name == intent.canary => intent.share.canary(),
             Some(name) if name == intent.stable => intent.share.stable(),
@@ -44,14 +47,15 @@ mod tests {
     fn intent(canary: u32) -> Intent {
         let (stable, canary_name) = ("web-stable".to_owned(), "web-canary".to_owned());
         let share = Share::new(canary, 100);
-        Intent { stable, canary: canary_name, share, ..Intent::default() }
+        let rollout = "shop/web".to_owned();
+        Intent { rollout, stable, canary: canary_name, share, ..Intent::default() }
     }
 
     fn service(stable: u32, canary: u32) -> Value {
         json!({"spec": {"weighted": {"sticky": {}, "services": [
             {"name": "web-stable", "port": 80, "weight": stable},
             {"name": "docs", "port": 80, "weight": 7},
-            {"name": "web-canary", "port": 80, "weight": canary},
+            {"name": "web-canary", "namespace": "shop", "port": 80, "weight": canary},
         ]}}})
     }
 
@@ -63,14 +67,17 @@ mod tests {
             assert!(render("web", &intent(5), &service).is_err(), "{service}");
         }
         let of_traefik = json!({"name": "web-canary", "kind": "TraefikService"});
-        let mut services = service(1, 1);
-        services["spec"]["weighted"]["services"][2] = of_traefik;
-        let problem = render("web", &intent(5), &services).unwrap_err().to_string();
-        assert_eq!(
-            problem,
-            "TraefikService web: spec.weighted.services: does not name Service web-canary; add it, with \
-             a weight of 0"
-        );
+        let elsewhere = json!({"name": "web-canary", "namespace": "docs"});
+        for other in [of_traefik, elsewhere] {
+            let mut services = service(1, 1);
+            services["spec"]["weighted"]["services"][2] = other;
+            let problem = render("web", &intent(5), &services).unwrap_err().to_string();
+            assert_eq!(
+                problem,
+                "TraefikService web: spec.weighted.services: does not name Service web-canary; add \
+                 it, with a weight of 0"
+            );
+        }
     }
 
     proptest! {

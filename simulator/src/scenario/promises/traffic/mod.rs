@@ -122,6 +122,10 @@ impl Traffic {
             );
             return Some(Breach { promise: "I2", what });
         }
+        // Before the first version is stable nothing else could take the requests.
+        if rollout["status"]["stableRS"].as_str().is_none_or(str::is_empty) {
+            return None;
+        }
         let need = Need { rollout, sets: &sets, share: led.share, sole }.pods_available();
         let reached = |rs: &&Value| {
             available(rs).max(self.reached.get(name(rs)).copied().unwrap_or_default())
@@ -210,11 +214,13 @@ pub(super) fn aborted(mirror: &Mirror, rollout: &Value) -> Vec<Breach> {
     for (split, to) in &shares::all(mirror) {
         // A rule of its user's with one destination is his own.
         let is_ours = !to.sole() || to.is_managed(&roles);
-        let others = to.led.iter().filter(|led| is_ours && led.share.0 > 0);
-        for led in
-            others.filter(|led| roles.is_canary(&led.name) || !led.sets.iter().all(of_stable))
-        {
-            out.push(format!("{split} sends requests to {} after an abort", led.name));
+        let canary = to.weights.iter().filter(|(to, weight)| *weight > 0 && roles.is_canary(to));
+        let others = to.led.iter().filter(|led| led.share.0 > 0 && !led.sets.iter().all(of_stable));
+        let names = canary.map(|(to, _)| to).chain(others.map(|led| &led.name));
+        let mut names: Vec<&String> = names.filter(|_| is_ours).collect();
+        names.dedup();
+        for to in names {
+            out.push(format!("{split} sends requests to {to} after an abort"));
         }
         let copies = to.mirrored.iter().filter(|_| to.is_managed(&roles));
         out.extend(copies.map(|(to, _)| format!("{split} copies requests to {to} after an abort")));

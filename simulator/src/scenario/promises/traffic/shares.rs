@@ -20,7 +20,8 @@ pub(super) type Share = (u64, u64);
 #[derive(Clone, Debug, Default)]
 pub(super) struct To {
     rule: Option<String>,
-    destinations: usize,
+    /// The destinations as they are named.
+    pub(super) weights: Vec<(String, u64)>,
     pub(super) led: Vec<Led>,
     /// Who gets copies, by name, with the ReplicaSets.
     pub(super) mirrored: Vec<(String, Vec<String>)>,
@@ -39,7 +40,7 @@ pub(super) struct Led {
 impl To {
     /// Whether it leads to one destination alone: how many requests it is about is not known.
     pub(super) fn sole(&self) -> bool {
-        self.destinations < 2
+        self.weights.len() < 2
     }
 
     /// What went to the same pods.
@@ -65,13 +66,22 @@ pub(super) fn all(mirror: &Mirror) -> Shares {
                 let rule = split.name.as_deref().unwrap_or(&split.at);
                 let called = format!("{kind} {}, rule {rule}", name(object));
                 let whole = split.whole().max(1);
-                let mut to =
-                    To { rule: split.name.clone(), destinations: split.to.len(), ..To::default() };
+                let mut to = To {
+                    rule: split.name.clone(),
+                    weights: split.to.iter().map(|(to, n)| (to.name.clone(), *n)).collect(),
+                    ..To::default()
+                };
                 for (destination, weight) in &split.to {
                     let sets = sets(mirror, destination);
                     let known = to.led.iter_mut().find(|led| !sets.is_empty() && led.sets == sets);
                     match known {
-                        Some(led) => led.share.0 += weight,
+                        Some(led) => {
+                            // What gets nothing gives no name to what leads to the same pods.
+                            if led.share.0 == 0 {
+                                led.name.clone_from(&destination.name);
+                            }
+                            led.share.0 += weight;
+                        }
                         None => to.led.push(Led {
                             name: destination.name.clone(),
                             sets,

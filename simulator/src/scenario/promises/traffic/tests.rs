@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::super::{Onlooker, Writer};
-use crate::scenario::mirror::Seen;
+use super::Traffic;
+use crate::scenario::mirror::{Mirror, Seen};
 
 const LABEL: &str = "rollouts-pod-template-hash";
 
@@ -77,7 +78,7 @@ fn a_weight_after_its_pods_is_good() {
     let mut onlooker = setting();
     see(&mut onlooker, [set("b", 2, 0), set("b", 2, 2), service("canary", "b"), route(50, 50)]);
     // Back to stable, then the pods go.
-    see(&mut onlooker, [route(0, 100), set("b", 0, 0)]);
+    see(&mut onlooker, [route(0, 100), service("canary", "a"), set("b", 0, 0)]);
     assert_eq!(found(&onlooker), [] as [&str; 0]);
 }
 
@@ -108,12 +109,11 @@ fn pods_that_requests_need_stay() {
     let mut onlooker = setting();
     see(&mut onlooker, [set("b", 2, 2), service("canary", "b"), route(50, 50)]);
     see(&mut onlooker, [set("a", 2, 2)]);
-    assert_eq!(found(&onlooker), ["I1"], "half of them carry half of the requests");
+    assert_eq!(found(&onlooker), [] as [&str; 0], "half of them carry half of the requests");
     see(&mut onlooker, [set("a", 1, 2)]);
-    assert_eq!(found(&onlooker), ["I1", "I1", "I3"]);
-    see(&mut onlooker, [route(0, 100), set("b", 0, 0)]);
-    let i3 = found(&onlooker).iter().filter(|promise| **promise == "I3").count();
-    assert_eq!(i3, 2, "the canary Service selects it still");
+    assert_eq!(found(&onlooker), ["I3"]);
+    see(&mut onlooker, [route(0, 100)]);
+    assert_eq!(found(&onlooker), ["I3", "I4"], "one pod for all requests");
 }
 
 #[test]
@@ -161,5 +161,30 @@ fn an_abort_ends_on_stable() {
         see(&mut onlooker, [set("b", 0, 0)]);
         onlooker.at_rest();
         assert_eq!(found(&onlooker), promises, "{weight}");
+    }
+}
+
+#[test]
+fn a_step_costs_so_many_writes() {
+    let at = |index: u64| {
+        let status = json!({"currentPodHash": "b", "stableRS": "a", "currentStepIndex": index});
+        let mut rollout = rollout(status);
+        rollout["spec"]["strategy"]["canary"]["steps"] =
+            json!([{"pause": {}}, {"setWeight": 50}, {"pause": {}}]);
+        rollout
+    };
+    for (most, broken) in [(3, false), (2, true)] {
+        let (mut mirror, mut traffic) = (Mirror::default(), Traffic::new(Some(most)));
+        let mut look = |object: Value| {
+            let seen = Seen { object, deleted: false };
+            let before = mirror.take(&seen);
+            let found = traffic.look(&mirror, before.as_ref(), &seen, Writer::Unknown);
+            found.into_iter().filter(|breach| breach.promise == "writes").count()
+        };
+        let quiet = [at(0), set("b", 0, 0), route(0, 100), at(1), set("b", 2, 0), set("b", 2, 2)];
+        // How many pods are available is written by somebody else.
+        assert_eq!(quiet.into_iter().map(&mut look).sum::<usize>(), 0);
+        assert_eq!(look(route(50, 50)), 0);
+        assert_eq!(look(at(2)), usize::from(broken), "{most}");
     }
 }
