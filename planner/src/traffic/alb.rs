@@ -1,6 +1,8 @@
 //! The AWS load balancer controller: a forward action in an annotation of the Ingress.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sluice_crd::rollout::{ALBTrafficRouting, HeaderRoutingMatch};
 
@@ -8,8 +10,9 @@ use super::{Intent, Managed, Problem, Route, Text, text};
 
 const PREFIX: &str = "alb.ingress.kubernetes.io";
 
-/// The annotation that lists the names of header routes that are ours, by the name of the Rollout.
-const MANAGED: &str = "rollouts.argoproj.io/managed-alb-actions";
+/// The annotation that lists the annotations that are Rollouts', as JSON by the name of the Rollout: an
+/// Ingress may be that of several (spec §1.9).
+const MANAGED: &str = "rollouts.argoproj.io/managed-alb-annotations";
 
 /// The Ingresses that the configuration names.
 pub fn ingresses(config: &ALBTrafficRouting) -> Vec<&str> {
@@ -17,12 +20,35 @@ pub fn ingresses(config: &ALBTrafficRouting) -> Vec<&str> {
     single.into_iter().chain(&config.ingresses).map(String::as_str).collect()
 }
 
-#[derive(Serialize, Deserialize)]
+/// An action, with its fields in the order in which Argo Rollouts writes them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Action<'a> {
+    r#type: &'a str,
+    forward_config: Forward<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Forward<'a> {
+    target_groups: Vec<Group<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_group_stickiness_config: Option<Stickiness>,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Group<'a> {
     service_name: &'a str,
     service_port: String,
     weight: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Stickiness {
+    enabled: bool,
+    duration_seconds: i64,
 }
 
 /// An Ingress as it is to be: the action of the root Service splits the requests; each header route is
@@ -51,7 +77,13 @@ pub fn render(
     let mut out = ingress.clone();
 
     // Paths: one for each header route, before those that lead to the action.
-    let known = managed_names(ingress);
+    let mut listed = listed(ingress)
+        .map_err(|what| problem(&format!("metadata.annotations[{MANAGED}]"), what))?;
+    let rollout = intent.rollout.split('/').next_back().unwrap_or_default();
+    let mut ours: Vec<String> = listed.remove(rollout).unwrap_or_default();
+    let of_conditions = ours.iter().filter_map(|key| key.strip_prefix(condition("").as_str()));
+    let known: Vec<String> =
+        of_conditions.map(str::to_owned).chain(intent.managed.iter().cloned()).collect();
     let mut leads = false;
     let rules = out.pointer_mut("/spec/rules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
@@ -86,25 +118,33 @@ pub fn render(
     let mut wanted = Map::new();
     let split = [(&intent.canary, intent.share.canary()), (&intent.stable, intent.share.stable())];
     wanted.insert(action(root), forward(config, &split).into());
+    for gone in &known {
+        ours.retain(|key| *key != action(gone) && *key != condition(gone));
+    }
+    let of_headers = headers(intent).flat_map(|(route, _)| [action(route), condition(route)]);
+    for key in [action(root)].into_iter().chain(of_headers) {
+        if !ours.contains(&key) {
+            ours.push(key);
+        }
+    }
+    listed.insert(rollout.to_owned(), ours);
+    wanted.insert(MANAGED.to_owned(), json!(listed).to_string().into());
     for (route, matches) in headers(intent) {
         let conditions = matches.iter().map(by_header).collect::<Result<Vec<_>, _>>();
         let conditions = conditions.map_err(|what| problem(&condition(route), what))?;
         wanted.insert(action(route), forward(config, &[(&intent.canary, 100)]).into());
         wanted.insert(condition(route), Value::Array(conditions).to_string().into());
     }
-    let ours: Vec<&str> = headers(intent).map(|(route, _)| route).collect();
-    if !ours.is_empty() {
-        wanted.insert(MANAGED.to_owned(), ours.join(",").into());
-    }
     let metadata = out.get_mut("metadata").and_then(Value::as_object_mut);
     let annotations =
         metadata.map(|metadata| metadata.entry("annotations").or_insert_with(|| json!({})));
     if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
         for gone in &known {
-            annotations.remove(&action(gone));
-            annotations.remove(&condition(gone));
+            let is_wanted = |key: &String| wanted.contains_key(key);
+            for key in [action(gone), condition(gone)].iter().filter(|key| !is_wanted(key)) {
+                annotations.remove(key);
+            }
         }
-        annotations.remove(MANAGED);
         // The same in other words is not written again.
         wanted
             .retain(|key, value| !annotations.get(key).is_some_and(|known| is_same(known, value)));
@@ -120,10 +160,16 @@ fn headers(intent: &Intent) -> impl Iterator<Item = (&str, &Vec<HeaderRoutingMat
     })
 }
 
-/// The header routes that stand in an Ingress.
-fn managed_names(ingress: &Value) -> Vec<String> {
-    let listed = ingress["metadata"]["annotations"][MANAGED].as_str().unwrap_or_default();
-    listed.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+/// The annotations of an Ingress that are Rollouts', by the name of the Rollout.
+fn listed(ingress: &Value) -> Result<BTreeMap<String, Vec<String>>, String> {
+    match ingress["metadata"]["annotations"][MANAGED].as_str() {
+        None | Some("") => Ok(BTreeMap::new()),
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            format!(
+                "{error}; it has to list annotations by the name of their Rollout, or not to be there"
+            )
+        }),
+    }
 }
 
 fn service_of(path: &Value) -> Option<&str> {
@@ -146,12 +192,13 @@ fn forward(config: &ALBTrafficRouting, groups: &[(&String, u32)]) -> String {
             weight: *weight,
         })
         .collect();
-    let mut forward = json!({"TargetGroups": groups});
-    if let Some(stickiness) = config.stickiness_config.as_ref().filter(|s| s.enabled) {
-        forward["TargetGroupStickinessConfig"] =
-            json!({"Enabled": true, "DurationSeconds": stickiness.duration_seconds});
-    }
-    json!({"Type": "forward", "ForwardConfig": forward}).to_string()
+    let sticky = config.stickiness_config.as_ref().filter(|s| s.enabled);
+    let sticky =
+        sticky.map(|s| Stickiness { enabled: true, duration_seconds: s.duration_seconds.into() });
+    let forward = Forward { target_groups: groups, target_group_stickiness_config: sticky };
+    // Serializing texts and numbers cannot fail.
+    serde_json::to_string(&Action { r#type: "forward", forward_config: forward })
+        .unwrap_or_default()
 }
 
 fn by_header(header: &HeaderRoutingMatch) -> Result<Value, String> {
@@ -178,6 +225,7 @@ mod tests {
 
     fn intent(canary: u32) -> Intent {
         Intent {
+            rollout: "shop/web".to_owned(),
             stable: "web-stable".to_owned(),
             canary: "web-canary".to_owned(),
             share: Share::new(canary, 100),
@@ -284,5 +332,23 @@ mod tests {
             problem.contains("knows exact values of headers only: set exact for X-Beta"),
             "{problem}"
         );
+    }
+
+    #[test]
+    fn what_another_rollout_has_in_the_ingress_is_left_to_it() {
+        let mut before = ingress();
+        let others = json!({"api": ["alb.ingress.kubernetes.io/conditions.docs"]});
+        before["metadata"]["annotations"][MANAGED] = others.to_string().into();
+        let after = render(&config(), &intent(10), &before).unwrap();
+        assert_eq!(after["spec"], before["spec"]);
+        assert_eq!(
+            after["metadata"]["annotations"][MANAGED],
+            "{\"api\":[\"alb.ingress.kubernetes.io/conditions.docs\"],\
+             \"web\":[\"alb.ingress.kubernetes.io/actions.web-stable\"]}"
+        );
+        before["metadata"]["annotations"][MANAGED] = "docs".into();
+        let problem = render(&config(), &intent(10), &before).unwrap_err().to_string();
+        let expected = format!("Ingress web: metadata.annotations[{MANAGED}]: ");
+        assert!(problem.starts_with(&expected), "{problem}");
     }
 }

@@ -151,6 +151,18 @@ impl Versions<'_> {
                 ));
             }
         }
+        let is_third = |to: &&Value| !self.is_stable(to) && !self.is_canary(to);
+        let is_used = |to: &&Value| to["weight"].as_u64().is_some_and(|weight| weight > 0);
+        if let Some(third) = known.iter().filter(is_third).find(is_used) {
+            let host = third["destination"]["host"].as_str().unwrap_or_default();
+            return Err(format!(
+                "also leads to host {host} with weight {}, and only {} and {} may share its requests; \
+                 take it out, or set its weight to 0",
+                third["weight"],
+                self.stable_name(),
+                self.canary_name()
+            ));
+        }
         for to in route["route"].as_array_mut().into_iter().flatten() {
             let weight = if self.is_canary(to) {
                 self.intent.share.canary()
@@ -205,7 +217,8 @@ fn managed(versions: &Versions<'_>, base: &Value) -> Vec<Value> {
                 "mirror": canary,
             });
             if let Some(percentage) = percentage {
-                route["mirrorPercentage"] = json!({"value": f64::from(*percentage)});
+                // Whole, as the API server gives it back.
+                route["mirrorPercentage"] = json!({"value": percentage});
             }
             Some(route)
         }

@@ -102,6 +102,24 @@ fn which_route_is_meant_has_to_be_plain() {
 }
 
 #[test]
+fn a_third_destination_gets_no_part_of_the_requests() {
+    let with = |weight: u32| {
+        let mut route = hosts(60, 0);
+        let third = json!({"destination": {"host": "other"}, "weight": weight});
+        route.as_array_mut().unwrap().push(third);
+        service(json!([{"route": route}]))
+    };
+    let problem = render(&named(&[]), None, &intent(1), &with(40)).unwrap_err().to_string();
+    assert_eq!(
+        problem,
+        "VirtualService web: spec.http[0]: also leads to host other with weight 40, and only host \
+         web-stable and host web-canary may share its requests; take it out, or set its weight to 0"
+    );
+    let after = render(&named(&[]), None, &intent(1), &with(0)).unwrap();
+    assert_eq!(after["spec"]["http"][0]["route"][2], with(0)["spec"]["http"][0]["route"][2]);
+}
+
+#[test]
 fn tcp_and_tls_routes_are_found_by_what_they_match() {
     let before = json!({"spec": {
         "tcp": [{"match": [{"port": 25}], "route": hosts(100, 0)}, {"match": [{"port": 26}], "route": hosts(100, 0)}],
@@ -155,7 +173,7 @@ fn managed_routes_come_first_in_their_order_and_go_again() {
         json!([
             {
                 "name": "copy", "match": [{"method": {"exact": "GET"}}], "route": hosts(90, 10),
-                "mirror": {"host": "web-canary"}, "mirrorPercentage": {"value": 10.0},
+                "mirror": {"host": "web-canary"}, "mirrorPercentage": {"value": 10},
             },
             {
                 "name": "beta", "match": [{"headers": {"x-beta": {"exact": "yes"}}}],

@@ -29,8 +29,10 @@ pub(super) const KINDS: [&str; 14] = [
 /// The label of a version.
 const HASH: &str = "rollouts-pod-template-hash";
 /// Annotations that are the controller's.
-const ANNOTATIONS: [&str; 2] =
-    ["argo-rollouts.argoproj.io/managed-by-rollouts", "rollouts.argoproj.io/managed-alb-actions"];
+const ANNOTATIONS: [&str; 2] = [
+    "argo-rollouts.argoproj.io/managed-by-rollouts",
+    "rollouts.argoproj.io/managed-alb-annotations",
+];
 
 /// Looks at a write of the controller.
 pub(super) fn touched(
