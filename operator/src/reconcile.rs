@@ -262,8 +262,18 @@ async fn carry_out(
             shell.events.tell(&about, transition, shell.clock.now());
         }
     };
-    for action in &plan.actions {
+    for (done, action) in plan.actions.iter().enumerate() {
         if let Err(failure) = writer.apply(action).await {
+            if is_of_router(action) && matches!(failure, Failure::Refused { .. }) {
+                // Each router by itself: a refusal by one keeps no requests where another has them.
+                let rest = plan.actions.iter().skip(done + 1).filter(|a| is_of_router(a));
+                for other in rest {
+                    if writer.apply(other).await.is_ok() {
+                        told.extend_from_slice(other.told());
+                        report.set_fields.extend(other.own_fields());
+                    }
+                }
+            }
             tell(&told);
             return refused(shell, snapshot, action, failure, limits, writer).await;
         }
@@ -292,6 +302,14 @@ async fn carry_out(
     }
     tell(&told);
     Ok(plan.wake)
+}
+
+/// Whether it changes what a router does.
+fn is_of_router(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::PatchRoute { .. } | Action::CreateRoute { .. } | Action::DeleteRoute { .. }
+    )
 }
 
 /// What is to be said once it is known which pods may not go.

@@ -168,7 +168,8 @@ fn promotion(release: &Release<'_>, entry: &Entry) -> Option<String> {
     if entry.stage == Stage::Stepping && analysis::is_unmeasured(release, entry.cursor.index) {
         return None;
     }
-    let is_short = release.routing.as_ref().is_some_and(|routing| !routed::is_at_full(routing));
+    let is_short =
+        release.routing.as_ref().is_some_and(|routing| !routed::is_at_full(release, routing));
     if is_short && entry.stage != Stage::Initial {
         return None;
     }

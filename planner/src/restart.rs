@@ -2,6 +2,7 @@
 //!
 //! Nothing comes beforehand: with no pod to spare, one is missing for as long as the next one takes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -184,8 +185,8 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
         total: sets.iter().map(|rs| rs.desired.max(count(of(rs).len()))).sum(),
         available: count(living.iter().copied().filter(|pod| is_available(pod)).count()),
     };
-    let routed_at = living.iter().filter_map(|pod| routed_at(pod));
-    let (routed, about_to): (Vec<Time>, Vec<Time>) = routed_at.partition(|at| *at <= release.now);
+    let times = living.iter().filter_map(|pod| routed_at(pod));
+    let (routed, about_to): (Vec<Time>, Vec<Time>) = times.partition(|at| *at <= release.now);
     let is_old = |pod: &PodRecord| pod.created.is_some_and(|created| created < at);
     let old: Vec<&PodRecord> = living.into_iter().filter(|pod| is_old(pod)).collect();
     if old.is_empty() {
@@ -202,6 +203,19 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
     let mut most = Counts::concurrency(release);
     let next = about_to.into_iter().min().map_or(Wake::OnChange, |at| Wake::At(at.to_chrono()));
     let mut wake = Wake::At(now + AGAIN).sooner(next);
+    let mut of_each: BTreeMap<&str, Pods> = sets
+        .iter()
+        .filter(|_| release.routing.is_some())
+        .map(|rs| {
+            let own = of(rs);
+            let routed =
+                own.iter().filter(|pod| routed_at(pod).is_some_and(|at| at <= release.now));
+            (
+                rs.uid.as_str(),
+                spare_of(release, rs.desired.max(count(own.len())), count(routed.count())),
+            )
+        })
+        .collect();
     let mut evictions = Vec::new();
     let mut trouble = None;
     for pod in &old {
@@ -215,12 +229,17 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
         }
         // One that is not ready has no clients, and is missed by nobody.
         let serves = pod.ready_since.is_some();
-        if most == Pods::ZERO || (serves && spare == Pods::ZERO) {
+        let own = of_each.get_mut(pod.owner.as_str());
+        let is_short = spare == Pods::ZERO || own.as_ref().is_some_and(|own| **own == Pods::ZERO);
+        if most == Pods::ZERO || (serves && is_short) {
             continue;
         }
         most -= Pods::ONE;
         if serves {
             spare -= Pods::ONE;
+            if let Some(own) = own {
+                *own -= Pods::ONE;
+            }
         }
         evictions.push(Action::EvictPod { name: pod.name.clone(), uid: pod.uid.clone() });
     }
@@ -238,6 +257,13 @@ fn among(release: &Release<'_>, at: Time, pods: &[PodRecord]) -> Restart {
         needs: Needs::new(),
         wake,
     }
+}
+
+/// Pods that one of the versions can spare which a router sends requests to, each to its own: what
+/// the other has makes up for nothing. A part of them as of all pods, and one at least.
+fn spare_of(release: &Release<'_>, whole: Pods, routed: Pods) -> Pods {
+    let part = whole.0.saturating_mul(Counts::concurrency(release).0) / release.replicas.0.max(1);
+    (routed - (whole - Pods(part).max(Pods::ONE)).or_none()).or_none()
 }
 
 fn count(n: usize) -> Pods {

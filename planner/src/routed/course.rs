@@ -1,8 +1,9 @@
 //! Which share of the requests the new version is to get now.
 
-use super::Routing;
+use super::scale::made_up;
 use super::sizes::part;
 use super::step_down::{StepDown, step_down};
+use super::{Routing, seen};
 use crate::merge_patch;
 use crate::plan::Action;
 use crate::quantity::Pods;
@@ -44,7 +45,11 @@ pub(crate) fn course(
         Stage::Steady => back(release, routing),
         Stage::Aborted => slowly(routing, back(release, routing), step_down(release, routing)),
         Stage::Stepping | Stage::Promoting if release.spec().paused || cursor.is_inconclusive() => {
-            hold(release, routing, None)
+            // Nobody has to say so for requests to leave a version without pods.
+            if routing.canary_serving(release) == Pods::ZERO {
+                return back(release, routing);
+            }
+            hold(release, routing, Some(cursor.index), None)
         }
         Stage::Stepping => forward(release, routing, cursor.index),
         Stage::Promoting => forward(release, routing, release.step_count()),
@@ -66,16 +71,27 @@ fn nothing(routing: &Routing<'_>) -> Course {
     Course { share: routing.nothing(), routes: Vec::new(), waits: None }
 }
 
-/// As it is; what somebody else has written is put back to what was written last.
-fn hold(release: &Release<'_>, routing: &Routing<'_>, waits: Option<Waits>) -> Course {
-    let share = routing.seen.share.unwrap_or_else(|| Share::new(told(release), routing.full));
-    Course { share, routes: routing.seen.routes.clone(), waits }
+/// As it is; what somebody else has written is put back to what was written last, with the managed
+/// routes of the step of this index, where there is one: those that there are cannot be told then.
+fn hold(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    index: Option<usize>,
+    waits: Option<Waits>,
+) -> Course {
+    let share =
+        routing.seen.share.unwrap_or_else(|| Share::new(told(release, routing), routing.full));
+    let frame = index.map(|index| routing.frame(release.replicas, index));
+    let routes = match routing.seen.is_strange {
+        true => frame.map(|frame| frame.routes(routing.managed_order())).unwrap_or_default(),
+        false => routing.seen.routes.clone(),
+    };
+    Course { share, routes, waits }
 }
 
 /// The weight that was written last, as the status has it.
-fn told(release: &Release<'_>) -> u32 {
-    let told = release.status().canary.weights.as_ref();
-    told.and_then(|told| u32::try_from(told.canary.weight).ok()).unwrap_or(0)
+fn told(release: &Release<'_>, routing: &Routing<'_>) -> u32 {
+    seen::told(release.status()).map_or(0, |told| seen::in_whole(told, routing.full))
 }
 
 fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course {
@@ -103,14 +119,19 @@ fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course
         return Course { share: some, routes: seen.routes.clone(), waits };
     }
     if share.canary() > seen.least && serving < needed {
-        return hold(release, routing, waits(release.new.hash(), serving, needed));
+        return hold(release, routing, Some(index), waits(release.new.hash(), serving, needed));
     }
     if share.canary() < seen.most
         && let Some(stable) = &release.stable
     {
         let needed = carries(release, routing, share);
         if stable.serving() < needed {
-            return hold(release, routing, waits(&stable.hash, stable.serving(), needed));
+            return hold(
+                release,
+                routing,
+                Some(index),
+                waits(&stable.hash, stable.serving(), needed),
+            );
         }
     }
     Course { share, routes, waits: None }
@@ -129,7 +150,7 @@ pub(super) fn between(full: u32) -> impl Iterator<Item = u32> {
 
 /// Pods of the stable version that carry what a share leaves it: those that have to be there before
 /// more requests are sent to it.
-fn carries(release: &Release<'_>, routing: &Routing<'_>, share: Share) -> Pods {
+pub(super) fn carries(release: &Release<'_>, routing: &Routing<'_>, share: Share) -> Pods {
     let slack = (release.replicas - release.bounds.fewest).or_none();
     let needed = part(share.stable(), routing.full, release.replicas);
     (needed - slack).max(needed.min(Pods::ONE))
@@ -144,6 +165,10 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
     };
     let Some(to) = to else { return nothing(routing) };
     let seen = &routing.seen;
+    // Nobody would answer.
+    if seen.most > 0 && routing.lacks_stable(release) {
+        return hold(release, routing, None, None);
+    }
     let leads_there = routing.canary_leads_to(release, &to.hash);
     if seen.most == 0 || leads_there || release.replicas == Pods::ZERO {
         return nothing(routing);
@@ -155,8 +180,10 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
     }
     let steps = release.steps.iter().filter_map(|step| step.set_weight);
     let steps = steps.filter_map(|weight| u32::try_from(weight).ok());
+    // With no room for both versions, pods come and go in small steps.
+    let steps = steps.chain(between(routing.full).filter(|_| routing.caps_surge));
     // Of what somebody else has written nobody knows how much it is.
-    let most = if seen.is_strange { told(release) } else { seen.most };
+    let most = if seen.is_strange { told(release, routing) } else { seen.most };
     let lower = steps.filter(|weight| *weight < most && routing.is_dynamic());
     let carried = lower.filter(|weight| {
         serving > Pods::ZERO
@@ -168,7 +195,7 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
         Some(weight) => {
             Course { share: Share::new(weight, routing.full), routes: Vec::new(), waits }
         }
-        None => hold(release, routing, waits),
+        None => hold(release, routing, None, waits),
     }
 }
 
@@ -208,7 +235,8 @@ pub(crate) fn reached(release: &Release<'_>, routing: &Routing<'_>, cursor: &Cur
     let course = forward(release, routing, cursor.index);
     // Without pods nothing can be sent to it: what is asked for comes with them.
     let as_asked = frame.canary() == Pods::ZERO
-        || (course.share == frame.share()
+        || (routing.canary_leads_to(release, release.new.hash())
+            && course.share == frame.share()
             && course.routes == frame.routes(routing.managed_order()));
     let is = |rs: &ReplicaSetRecord, pods: Pods| rs.desired.max(rs.replicas) <= pods;
     let stable = release.stable.as_deref();
@@ -217,7 +245,10 @@ pub(crate) fn reached(release: &Release<'_>, routing: &Routing<'_>, cursor: &Cur
         && release.new.available() >= enough(release, frame.canary())
         && release.new.record().is_none_or(|rs| is(rs, frame.canary()))
         && stable.is_none_or(|rs| rs.desired >= frame.stable())
-        && stable.is_none_or(|rs| !routing.is_dynamic() || is(rs, frame.stable().max(Pods::ONE)))
+        && stable.is_none_or(|rs| {
+            let kept = made_up(release, routing, &frame, rs).max(Pods::ONE);
+            !routing.is_dynamic() || is(rs, frame.stable().max(kept))
+        })
 }
 
 /// The writes that make the routers do so.

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::course::write;
-use super::scale::leaves;
+use super::course::{carries, write};
+use super::scale::{is_verified, leaves};
 use super::{Routing, is_at_full};
 use crate::leave::Leave;
 use crate::plan::Action;
@@ -14,6 +14,7 @@ use crate::services::{Goal, Switches, new, service};
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::Cursor;
+use crate::traffic::Share;
 use crate::traffic::routers::{Destination, Hashes};
 
 impl Routing<'_> {
@@ -41,6 +42,11 @@ impl Routing<'_> {
         meant.filter(|rs| seen.insert(&rs.uid)).map(|rs| rs.serving()).sum()
     }
 
+    /// Whether the Service of the stable version does not exist.
+    pub(super) fn lacks_stable(&self, release: &Release<'_>) -> bool {
+        !self.stable_service.is_empty() && service(release, self.stable_service).is_none()
+    }
+
     fn stable_hashes(&self, release: &Release<'_>) -> BTreeSet<Option<String>> {
         let of_service = service(release, self.stable_service);
         let of_service = of_service.map(|service| service.hash().map(str::to_owned));
@@ -51,6 +57,11 @@ impl Routing<'_> {
     /// Whether the destination of the stable version leads to the pods of this hash.
     pub(super) fn stable_leads_to(&self, release: &Release<'_>, hash: &str) -> bool {
         self.stable_hashes(release).contains(&Some(hash.to_owned()))
+    }
+
+    /// Whether the destination of the stable version leads to the pods of another hash than this.
+    pub(super) fn stable_is_elsewhere(&self, release: &Release<'_>, hash: &str) -> bool {
+        self.stable_hashes(release).iter().flatten().any(|to| to != hash)
     }
 
     /// The hashes of versions that requests are sent to.
@@ -141,13 +152,19 @@ fn stable_goal<'a>(
         Stage::Stepping | Stage::Promoting
             if all_steps_done
                 && !cursor.is_inconclusive()
-                && is_at_full(routing)
+                && is_at_full(release, routing)
                 && routing.canary.ping_pong.is_none() =>
         {
             Some((new(release)?, whole))
         }
         Stage::Stepping | Stage::Promoting | Stage::Aborted => {
             let stable = release.stable.as_deref()?;
+            // With few pods it first has to get those that carry what is sent here.
+            let sent = carries(release, routing, Share::new(routing.seen.least, routing.full));
+            let is_elsewhere = routing.stable_is_elsewhere(release, &stable.hash);
+            if routing.is_dynamic() && is_elsewhere && stable.serving() < sent {
+                return None;
+            }
             Some((stable, release.bounds.enough_to_route().min(stable.desired).max(Pods::ONE)))
         }
     }
@@ -164,7 +181,7 @@ fn canary_goal<'a>(
     // What it leads to is in use; a destination of all pods narrows all the same.
     let in_use = !routing.sends_nothing() && !routing.canary_hashes(release).contains(&None);
     // Where the router cannot be told, it is the way back.
-    let is_way_back = !routing.seen.problems.is_empty();
+    let is_way_back = !routing.seen.problems.is_empty() || routing.lacks_stable(release);
     match stage {
         Stage::Initial => Some((new(release)?, release.bounds.enough_to_route())),
         Stage::Steady
@@ -173,6 +190,12 @@ fn canary_goal<'a>(
             None
         }
         Stage::Steady | Stage::Aborted if in_use && !is_way_back => None,
+        // It takes the requests along: with few pods it first has to get them.
+        Stage::Steady | Stage::Aborted if in_use && routing.is_dynamic() => {
+            let to = if stage == Stage::Steady { new(release) } else { release.stable.as_deref() };
+            let whole = carries(release, routing, routing.nothing());
+            to.filter(|to| to.serving() >= whole).map(|to| (to, whole))
+        }
         Stage::Steady => Some((new(release)?, Pods::ONE)),
         Stage::Aborted => to_stable(),
         Stage::Stepping | Stage::Promoting if in_use => None,
@@ -180,6 +203,8 @@ fn canary_goal<'a>(
             let frame = routing.frame(release.replicas, cursor.index);
             let wanted = frame.canary() > Pods::ZERO;
             let serving = new(release).filter(|rs| wanted && rs.serving() > Pods::ZERO);
+            // Told to send nothing, the router may still do: more than a few pods could take.
+            let serving = serving.filter(|_| leads_to_new || is_verified(routing));
             match serving {
                 Some(new) => Some((new, Pods::ONE)),
                 // It lost its pods; they come back, or an abort brings it back.

@@ -165,8 +165,12 @@ pub(crate) fn services<'a>(
     }
 }
 
-/// Whether all requests go to the new version, and that is verified where it can be.
-pub(crate) fn is_at_full(routing: &Routing<'_>) -> bool {
+/// Whether all requests go to the new version, and that is verified where it can be. Where there are
+/// to be no pods there are no requests to move.
+pub(crate) fn is_at_full(release: &Release<'_>, routing: &Routing<'_>) -> bool {
+    if release.replicas == Pods::ZERO && routing.seen.problems.is_empty() {
+        return true;
+    }
     routing.seen.least == routing.full && routing.seen.verified.as_ref().is_none_or(Result::is_ok)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Routing;
-use super::sizes::part;
+use super::sizes::{Frame, part};
 use super::step_down::step_down;
 use crate::leave::{Leave, deadline_of, leave};
 use crate::movement::{Bounds, Mover, next};
@@ -70,7 +70,7 @@ pub(crate) fn moves(
         }
     }
     if routing.caps_surge {
-        cap(release, routing, &mut all, &mut of_missing);
+        cap(release, routing, stage, &mut all, &mut of_missing);
     }
     written(release, all, of_missing)
 }
@@ -106,6 +106,7 @@ fn written(
 fn cap(
     release: &Release<'_>,
     routing: &Routing<'_>,
+    stage: Stage,
     all: &mut [(&Arc<ReplicaSetRecord>, Fate)],
     of_missing: &mut Pods,
 ) {
@@ -126,7 +127,13 @@ fn cap(
         .iter()
         .map(|(rs, fate)| {
             let keep = in_use(&rs.hash).min(rs.desired);
-            Mover { keep, least: (keep - slack).or_none(), ..mover(rs, fate.pods) }
+            // One that requests are taken from makes room as they go; what is left then has its time.
+            let target = if keep > Pods::ZERO && is_given_up(release, stage, rs) {
+                fate.pods.min(keep)
+            } else {
+                fate.pods
+            };
+            Mover { keep, least: (keep - slack).or_none(), ..mover(rs, target) }
         })
         .collect();
     if release.new.record().is_none() {
@@ -140,6 +147,13 @@ fn cap(
     if let Some(pods) = asked.get(all.len()) {
         *of_missing = *pods;
     }
+}
+
+/// Whether a version is neither the stable one nor one that is to become it.
+fn is_given_up(release: &Release<'_>, stage: Stage, rs: &ReplicaSetRecord) -> bool {
+    let is_new = release.new.record().is_some_and(|new| new.uid == rs.uid);
+    let is_stable = release.stable.as_ref().is_some_and(|stable| stable.uid == rs.uid);
+    !is_stable && (!is_new || stage == Stage::Aborted)
 }
 
 /// Pods of the new version.
@@ -196,15 +210,39 @@ pub(super) fn of_stable(
     if !routing.is_dynamic() || stage == Stage::Aborted {
         return release.replicas;
     }
+    // What is sent to another version comes back to it first, all of it.
+    let held = release.spec().paused || cursor.is_inconclusive();
+    let comes_back = routing.seen.most > 0 && !routing.canary_leads_to(release, release.new.hash())
+        || routing.seen.least < routing.full && routing.stable_is_elsewhere(release, &rs.hash);
+    if comes_back && !held {
+        return release.replicas;
+    }
     let frame = routing.frame(release.replicas, cursor.index);
     let in_use = part(routing.full - routing.seen.least, routing.full, release.replicas);
     // One is left as long as its Service selects it, though nothing is sent there.
     let wanted = frame.stable().max(in_use).max(Pods::ONE.min(release.replicas));
+    let wanted = wanted.max(made_up(release, routing, &frame, rs));
     // What is not verified may still be sent to it.
     if routing.seen.verified.as_ref().is_some_and(Result::is_err) {
         return wanted.max(rs.desired.min(release.replicas));
     }
     wanted
+}
+
+/// Pods that a stable version that shrinks keeps for those of the new one that are not waited for
+/// (`replicaProgressThreshold`), or have failed (I1).
+pub(super) fn made_up(
+    release: &Release<'_>,
+    routing: &Routing<'_>,
+    frame: &Frame<'_>,
+    rs: &ReplicaSetRecord,
+) -> Pods {
+    let missing = (frame.canary() - release.new.available()).or_none();
+    // Where pods have to make room for others, `cap` sees to it.
+    if missing == Pods::ZERO || routing.caps_surge {
+        return Pods::ZERO;
+    }
+    (frame.stable() + missing).min(rs.desired).min(release.replicas)
 }
 
 /// The new version after an abort: it keeps its pods until nothing is sent to it, and a while longer.
@@ -231,7 +269,7 @@ fn given_up(
     fate
 }
 
-fn is_verified(routing: &Routing<'_>) -> bool {
+pub(super) fn is_verified(routing: &Routing<'_>) -> bool {
     routing.seen.verified.as_ref().is_none_or(Result::is_ok)
 }
 

@@ -5,7 +5,7 @@
 //! and what somebody else has written there is known for what it is: not ours, and not to be relied
 //! on.
 
-use sluice_crd::rollout::RolloutStatus;
+use sluice_crd::rollout::{RolloutStatus, WeightDestination};
 
 use super::Routing;
 use super::course::between;
@@ -34,12 +34,12 @@ pub(super) struct Seen {
 pub(super) fn look(routing: &Routing<'_>, status: &RolloutStatus) -> Seen {
     let steps = routing.canary.steps.as_deref().unwrap_or_default().len();
     let frame = |index| routing.frame(Pods::ZERO, index);
-    let told = status.canary.weights.as_ref();
-    let told = told.map(|told| u32::try_from(told.canary.weight).unwrap_or(0));
-    let mut shares = vec![0, routing.full];
+    let told = told(status);
+    let mut shares = vec![routing.nothing(), Share::new(routing.full, routing.full)];
     let mut sets: Vec<Vec<Managed>> = vec![Vec::new()];
     let between = between(routing.full).filter(|_| routing.caps_surge);
-    let of_steps = (0..steps).map(|index| frame(index).share().canary());
+    let between = between.map(|share| Share::new(share, routing.full));
+    let of_steps = (0..steps).map(|index| frame(index).share());
     for share in of_steps.chain(told).chain(between) {
         if !shares.contains(&share) {
             shares.push(share);
@@ -54,20 +54,24 @@ pub(super) fn look(routing: &Routing<'_>, status: &RolloutStatus) -> Seen {
     // For each object the first guess that gives it as it is.
     let mut held: Vec<Option<(u32, usize)>> = Vec::new();
     let mut out = Seen::default();
+    let mut is_of_another_whole = false;
     'all: for (set, routes) in sets.iter().enumerate() {
         for &share in &shares {
-            let intent = routing.intent(Share::new(share, routing.full), routes.clone());
+            let intent = routing.intent(share, routes.clone());
             let rendered = routing.routers.weights(&intent, routing.routes);
             held.resize(rendered.len(), None);
             for (held, rendered) in held.iter_mut().zip(&rendered) {
                 match rendered {
-                    Ok(wanted) if held.is_none() && wanted.is_so() => *held = Some((share, set)),
+                    Ok(wanted) if held.is_none() && wanted.is_so() => {
+                        *held = Some((in_whole(share, routing.full), set));
+                        is_of_another_whole |= share.full() != routing.full;
+                    }
                     // What does not exist sends nothing.
                     Ok(wanted) if wanted.now.is_none() => *held = Some((0, 0)),
                     _ => {}
                 }
             }
-            if (set, share) == (0, 0) {
+            if set == 0 && share == routing.nothing() {
                 out.problems.extend(rendered.into_iter().filter_map(Result::err));
             }
             if held.iter().all(Option::is_some) {
@@ -90,8 +94,24 @@ pub(super) fn look(routing: &Routing<'_>, status: &RolloutStatus) -> Seen {
             out.routes.clone_from(routes);
         }
     }
-    let agreed = !out.is_strange && out.least == out.most && !held.is_empty();
+    let agreed =
+        !out.is_strange && !is_of_another_whole && out.least == out.most && !held.is_empty();
     out.share = agreed.then(|| Share::new(out.most, routing.full));
     out.verified = routing.routers.verified(routing.routes);
     out
+}
+
+/// The share that was written last, as the status has it, in the whole that it was written in: another
+/// `maxTrafficWeight` may stand in the spec since.
+pub(super) fn told(status: &RolloutStatus) -> Option<Share> {
+    let told = status.canary.weights.as_ref()?;
+    let weight = |of: &WeightDestination| u32::try_from(of.weight).unwrap_or(0);
+    let (canary, stable) = (weight(&told.canary), weight(&told.stable));
+    Some(Share::new(canary, canary.saturating_add(stable)))
+}
+
+/// The weight that a share comes to in another whole.
+pub(super) fn in_whole(share: Share, full: u32) -> u32 {
+    let (canary, whole) = (u64::from(share.canary()), u64::from(share.full()));
+    u32::try_from((canary * u64::from(full) + whole / 2) / whole).unwrap_or(full)
 }

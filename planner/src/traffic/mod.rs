@@ -63,6 +63,11 @@ impl Share {
         self.canary
     }
 
+    /// The weight that means all requests.
+    pub fn full(self) -> u32 {
+        self.full
+    }
+
     /// The weight of the stable version.
     pub fn stable(self) -> u32 {
         self.full - self.canary
