@@ -189,12 +189,13 @@ fn every_state_of_a_routed_canary_is_taken_over() {
             .start_paused(true)
             .build()
             .unwrap();
-        let backend = InMemory::new(1, &crds);
-        let outcome = runtime.block_on(async {
-            run(&scenario, &scenarios::folder(), &backend, &Sluice::default(), Care::All).await
+        let (outcome, requests) = runtime.block_on(async {
+            let backend = InMemory::new(1, &crds);
+            let sluice = Sluice::default();
+            let outcome = run(&scenario, &scenarios::folder(), &backend, &sluice, Care::All).await;
+            (outcome, backend.cluster().requests("controller"))
         });
         assert!(outcome.is_good(), "{state:?}: {:?}", outcome.failures);
-        let requests = backend.cluster().requests("controller");
         let created = requests.iter().filter(|request| request.verb == "create");
         let quiet = ["events", "leases"];
         let created = created.filter(|request| !quiet.contains(&request.resource.as_str()));

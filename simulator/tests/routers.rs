@@ -1,5 +1,5 @@
 //! The kinds of routers: not there until their CRDs are installed, and then like any others.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

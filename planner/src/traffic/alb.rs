@@ -193,8 +193,7 @@ fn forward(config: &ALBTrafficRouting, groups: &[(&String, u32)]) -> String {
         })
         .collect();
     let sticky = config.stickiness_config.as_ref().filter(|s| s.enabled);
-    let sticky =
-        sticky.map(|s| Stickiness { enabled: true, duration_seconds: s.duration_seconds.into() });
+    let sticky = sticky.map(|s| Stickiness { enabled: true, duration_seconds: s.duration_seconds });
     let forward = Forward { target_groups: groups, target_group_stickiness_config: sticky };
     // Serializing texts and numbers cannot fail.
     serde_json::to_string(&Action { r#type: "forward", forward_config: forward })

@@ -37,7 +37,7 @@ fn rules_of_the_gateway_api() {
         ]}),
     );
     let expected = [pair(("c", 20), ("s", 80)), pair(("s", 1), ("Backend/x", 1))];
-    assert_eq!(weights("HTTPRoute", &[route.clone()]), expected);
+    assert_eq!(weights("HTTPRoute", std::slice::from_ref(&route)), expected);
     let splits = splits(&mirror(&[]), "HTTPRoute", &route);
     assert_eq!(splits[1].mirrors[0].name, "c");
     assert_eq!((splits[0].whole(), splits[1].at.as_str()), (100, "1"));
@@ -79,7 +79,7 @@ fn an_ingress(name: &str, service: &str, annotations: Value) -> Value {
 #[test]
 fn ingresses_of_nginx_and_of_load_balancers() {
     let stable = an_ingress("web", "s", json!({}));
-    assert_eq!(weights("Ingress", &[stable.clone()]), [[("s".to_owned(), 100)]]);
+    assert_eq!(weights("Ingress", std::slice::from_ref(&stable)), [[("s".to_owned(), 100)]]);
     let prefix = "nginx.ingress.kubernetes.io";
     let canary = |extra: Value| {
         let mut all =

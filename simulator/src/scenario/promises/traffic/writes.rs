@@ -58,7 +58,7 @@ impl Writes {
         }
         let step = was.as_u64().and_then(|at| usize::try_from(at).ok());
         let step = step.map(|at| &rollout["spec"]["strategy"]["canary"]["steps"][at]["setWeight"]);
-        let done = std::mem::replace(written, Some(Vec::new()));
+        let done = written.replace(Vec::new());
         let done =
             done.filter(|done| step.is_some_and(|weight| !weight.is_null()) && done.len() > most)?;
         let what = format!(
