@@ -78,7 +78,8 @@ fn a_weight_after_its_pods_is_good() {
     let mut onlooker = setting();
     see(&mut onlooker, [set("b", 2, 0), set("b", 2, 2), service("canary", "b"), route(50, 50)]);
     // Back to stable, then the pods go.
-    see(&mut onlooker, [route(0, 100), service("canary", "a"), set("b", 0, 0)]);
+    let aborted = json!({"currentPodHash": "b", "stableRS": "a", "abort": true});
+    see(&mut onlooker, [rollout(aborted), route(0, 100), service("canary", "a"), set("b", 0, 0)]);
     assert_eq!(found(&onlooker), [] as [&str; 0]);
 }
 
