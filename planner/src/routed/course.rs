@@ -170,8 +170,13 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
         return hold(release, routing, None, None);
     }
     let leads_there = routing.canary_leads_to(release, &to.hash);
-    if seen.most == 0 || leads_there || release.replicas == Pods::ZERO {
+    if seen.most == 0 || release.replicas == Pods::ZERO {
         return nothing(routing);
+    }
+    if leads_there {
+        // Where the other one leads elsewhere (the two have changed their roles), that moves first.
+        let strays = routing.stable_strays_from(release, &to.hash);
+        return if strays { hold(release, routing, None, None) } else { nothing(routing) };
     }
     let serving = to.serving();
     let now = routing.canary_serving(release);

@@ -64,6 +64,12 @@ impl Routing<'_> {
         self.stable_hashes(release).iter().flatten().any(|to| to != hash)
     }
 
+    /// Whether the destination of the stable version leads to the pods of another version alone.
+    pub(super) fn stable_strays_from(&self, release: &Release<'_>, hash: &str) -> bool {
+        let hashes = self.stable_hashes(release);
+        hashes.iter().flatten().any(|to| to != hash)
+    }
+
     /// The hashes of versions that requests are sent to.
     pub(super) fn in_use(&self, release: &Release<'_>) -> BTreeSet<String> {
         let stable = self.stable_hashes(release).into_iter();

@@ -40,7 +40,9 @@ pub(super) fn look(routing: &Routing<'_>, status: &RolloutStatus) -> Seen {
     let between = between(routing.full).filter(|_| routing.caps_surge);
     let between = between.map(|share| Share::new(share, routing.full));
     let of_steps = (0..steps).map(|index| frame(index).share());
-    for share in of_steps.chain(told).chain(between) {
+    // The two Services may have changed their roles since.
+    let swapped = told.map(|told| Share::new(told.stable(), told.full()));
+    for share in of_steps.chain(told).chain(swapped).chain(between) {
         if !shares.contains(&share) {
             shares.push(share);
         }
