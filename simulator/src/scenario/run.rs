@@ -507,8 +507,7 @@ impl Runner<'_> {
         named::resolve(&self.mirror, kind, name)
     }
 
-    /// Without a number all that the ReplicaSet asks for are waited for. A pod that is gone by now
-    /// counts for nothing: another takes its place.
+    /// A pod that went away meanwhile counts for nothing: those that are left, or come, are changed.
     async fn pods(&mut self, step: &PodsStep) -> Result<(), String> {
         let version = format!("{}#{}", step.rollout, step.revision);
         let merge = json!({"metadata": {"annotations": {"sluice.test/pod": step.are}}});
@@ -535,10 +534,14 @@ impl Runner<'_> {
             if !gone {
                 return Ok(());
             }
-            // The watch has yet to tell of it.
+            // What is known of the pods is older than that.
             match tokio::time::timeout(WITHIN, self.changes.recv()).await {
                 Ok(Some(seen)) => self.take(&seen),
-                Ok(None) | Err(_) => return Err(format!("{version}: its pods are gone")),
+                Ok(None) | Err(_) => {
+                    return Err(format!(
+                        "{version}: a pod is gone, and the watch says nothing of it"
+                    ));
+                }
             }
         }
     }
