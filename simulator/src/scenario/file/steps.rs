@@ -144,7 +144,7 @@ pub struct PodsStep {
     pub revision: i64,
     /// `ready`, `never-ready`, `crash` or `image-missing`.
     pub are: String,
-    /// Only so many of them.
+    /// Only so many of them; otherwise all, once there are as many as the ReplicaSet asks for.
     #[serde(default)]
     pub count: Option<usize>,
 }

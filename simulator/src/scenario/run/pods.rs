@@ -92,10 +92,14 @@ impl Runner<'_> {
             if !gone {
                 return Ok(());
             }
-            // The watch has yet to tell of it.
+            // What is known of the pods is older than that.
             match tokio::time::timeout(WITHIN, self.changes.recv()).await {
                 Ok(Some(seen)) => self.take(&seen),
-                Ok(None) | Err(_) => return Err(format!("{version}: its pods are gone")),
+                Ok(None) | Err(_) => {
+                    return Err(format!(
+                        "{version}: a pod is gone, and the watch says nothing of it"
+                    ));
+                }
             }
         }
     }
