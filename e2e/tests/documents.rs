@@ -12,6 +12,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sluice_simulator::scenario::Scenario;
+
 /// Spans that look like a path and are none: parts of the Kubernetes API.
 const NO_PATHS: [&str; 2] = ["apps/v1", "rollouts/status"];
 
@@ -191,6 +193,21 @@ fn what_documents_name_is_there() {
     }
     assert!(paths > 100, "only {paths} paths were recognised");
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn scenarios_that_pages_show_can_be_read() {
+    let mut steps = 0;
+    for (page, prefix) in [("docs/scenarios.md", "about: x\ncovers: []\n"), ("CONTRIBUTING.md", "")]
+    {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for block in blocks {
+            let read = Scenario::parse(&format!("{prefix}{block}"), Path::new(page));
+            steps += read.unwrap_or_else(|error| panic!("{error}")).steps.len();
+        }
+    }
+    assert!(steps > 15, "only {steps} steps were found");
 }
 
 #[test]

@@ -25,27 +25,29 @@ const IN_MEMORY: [&str; 3] = ["scenarios_simulator", "broken_policies", "documen
 /// The longest of those that need one.
 const SCENARIOS: &str = "scenarios_controlplane";
 
-/// Runs everything: first what needs nothing, then what needs the real control plane.
+/// Runs everything: first what needs nothing, then what needs the real control plane. A phase that
+/// fails does not hide what the next would tell; only what cannot be built ends the run.
 ///
 /// All of it by `--workspace` and the names of targets: another choice of packages would unify
 /// features otherwise, and build everything once more.
 pub(crate) fn all() -> Outcome {
     let mut phases = Phases::default();
-    phases.run("build the tests", || workspace(&["--no-run"]))?;
+    phases.run("build the tests", || workspace(&["--no-run"]));
+    phases.end_if_failed()?;
     phases.run("the crates by themselves", || {
         let tests = tests_in(|member| member != "e2e")?;
         workspace(&[&["--lib", "--bins"], &named(&tests)[..]].concat())?;
         workspace(&["--doc"])
-    })?;
-    phases.run("scenarios in memory", || workspace(&named(&IN_MEMORY)))?;
+    });
+    phases.run("scenarios in memory", || workspace(&named(&IN_MEMORY)));
     phases.run("programs of the control plane", || {
         Programs::find_or_build(&Search::from_env()?)?;
         Ok(())
-    })?;
+    });
     phases.run("the Prometheus server", || {
         find_or_fetch(&Search::from_env()?)?;
         Ok(())
-    })?;
+    });
     phases.run("the gateway", || {
         match Network::find() {
             Ok(_) => drop(find_or_build(&Search::from_env()?)?),
@@ -54,15 +56,15 @@ pub(crate) fn all() -> Outcome {
             }
         }
         Ok(())
-    })?;
-    phases.run("scenarios on the control plane", || workspace(&["--test", SCENARIOS]))?;
+    });
+    phases.run("scenarios on the control plane", || workspace(&["--test", SCENARIOS]));
     for test in tests_in(|member| member == "e2e")? {
         if test != SCENARIOS && !IN_MEMORY.contains(&test.as_str()) {
-            phases.run(&test.replace('_', " "), || workspace(&["--test", &test]))?;
+            phases.run(&test.replace('_', " "), || workspace(&["--test", &test]));
         }
     }
     phases.report();
-    Ok(())
+    phases.end_if_failed()
 }
 
 /// Runs the scenarios on a real control plane.
@@ -130,30 +132,41 @@ fn cargo(arguments: &[&str]) -> Outcome {
     }
 }
 
-/// Phases and how long they took.
+/// Phases, how long they took and which failed.
 #[derive(Default)]
-struct Phases(Vec<(String, f64)>);
+struct Phases {
+    took: Vec<(String, f64)>,
+    failed: Vec<String>,
+}
 
 impl Phases {
-    fn run(&mut self, name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
+    fn run(&mut self, name: &str, work: impl FnOnce() -> Outcome) {
         println!("==> {name}");
         let began = Instant::now();
         let outcome = work();
         let seconds = began.elapsed().as_secs_f64();
         println!("==> {name}: {seconds:.0} s");
-        self.0.push((name.to_owned(), seconds));
-        if outcome.is_err() {
-            self.report();
+        self.took.push((name.to_owned(), seconds));
+        if let Err(error) = outcome {
+            println!("==> {name} failed: {error}");
+            self.failed.push(name.to_owned());
         }
-        outcome
     }
 
     fn report(&self) {
         println!("\n{:>8}  phase", "seconds");
-        for (name, seconds) in &self.0 {
-            println!("{seconds:>8.0}  {name}");
+        for (name, seconds) in &self.took {
+            let failed = if self.failed.contains(name) { "  (failed)" } else { "" };
+            println!("{seconds:>8.0}  {name}{failed}");
         }
-        let total: f64 = self.0.iter().map(|(_, seconds)| seconds).sum();
+        let total: f64 = self.took.iter().map(|(_, seconds)| seconds).sum();
         println!("{total:>8.0}  all");
+    }
+
+    fn end_if_failed(&self) -> Outcome {
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        Err(format!("failed: {}", self.failed.join(", ")).into())
     }
 }

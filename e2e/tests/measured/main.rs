@@ -241,21 +241,6 @@ fn a_scenario_that_asks_a_real_prometheus_for_bad_days_is_refused() {
 }
 
 #[test]
-fn what_the_pages_show_can_be_read() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut steps = 0;
-    for (page, prefix) in [("docs/scenarios.md", "about: x\ncovers: []\n"), ("CONTRIBUTING.md", "")]
-    {
-        let text = std::fs::read_to_string(root.join(page)).unwrap();
-        let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-        for block in blocks {
-            steps += scenario(&format!("{prefix}{block}")).steps.len();
-        }
-    }
-    assert!(steps > 15, "only {steps} steps were found");
-}
-
-#[test]
 fn what_is_not_so_is_told() {
     let wrong = [
         ("run: good, phase: Failed", "AnalysisRun good is \"Successful\" (\"0.97\"), not Failed"),

@@ -71,16 +71,20 @@ fn nothing(routing: &Routing<'_>) -> Course {
     Course { share: routing.nothing(), routes: Vec::new(), waits: None }
 }
 
-/// As it is; what somebody else has written is put back to what was written last, with the managed
-/// routes of the step of this index, where there is one: those that there are cannot be told then.
+/// As it is; what somebody else has written is put back to what was written last, unless nobody would
+/// answer there, with the managed routes of the step of this index, where there is one: those that
+/// there are cannot be told then.
 fn hold(
     release: &Release<'_>,
     routing: &Routing<'_>,
     index: Option<usize>,
     waits: Option<Waits>,
 ) -> Course {
-    let share =
-        routing.seen.share.unwrap_or_else(|| Share::new(told(release, routing), routing.full));
+    let last = || match routing.canary_serving(release) {
+        Pods::ZERO if routing.stable_serving(release) > Pods::ZERO => routing.nothing(),
+        _ => Share::new(told(release, routing), routing.full),
+    };
+    let share = routing.seen.share.unwrap_or_else(last);
     let frame = index.map(|index| routing.frame(release.replicas, index));
     let routes = match routing.seen.is_strange {
         true => frame.map(|frame| frame.routes(routing.managed_order())).unwrap_or_default(),
@@ -99,8 +103,10 @@ fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course
     let (share, routes) = (frame.share(), frame.routes(routing.managed_order()));
     let seen = &routing.seen;
     let serving = release.new.available();
+    // It is to have no pods: they go after the requests.
+    let goes = frame.canary() == Pods::ZERO && release.replicas > Pods::ZERO;
     // Nothing is sent to a version without pods, nor to one that is neither new nor stable.
-    if serving == Pods::ZERO || !routing.canary_leads_to(release, release.new.hash()) {
+    if serving == Pods::ZERO || goes || !routing.canary_leads_to(release, release.new.hash()) {
         return back(release, routing);
     }
     let waits = |hash: &str, available, needed| {

@@ -34,12 +34,12 @@ impl Routing<'_> {
 
     /// Pods that serve what is sent to the new version's destination.
     pub(super) fn canary_serving(&self, release: &Release<'_>) -> Pods {
-        let hashes = self.canary_hashes(release);
-        let all = release.new.record().into_iter().chain(&release.stable).chain(&release.older);
-        let meant =
-            all.filter(|rs| hashes.contains(&None) || hashes.contains(&Some(rs.hash.clone())));
-        let mut seen = BTreeSet::new();
-        meant.filter(|rs| seen.insert(&rs.uid)).map(|rs| rs.serving()).sum()
+        serving(release, &self.canary_hashes(release))
+    }
+
+    /// Pods that serve what is sent to the stable version's destination.
+    pub(super) fn stable_serving(&self, release: &Release<'_>) -> Pods {
+        serving(release, &self.stable_hashes(release))
     }
 
     /// Whether the Service of the stable version does not exist.
@@ -80,6 +80,14 @@ impl Routing<'_> {
     fn sends_nothing(&self) -> bool {
         self.seen.most == 0 && self.seen.routes.is_empty()
     }
+}
+
+/// Pods that serve of the versions with these hashes; without a hash, of all.
+fn serving(release: &Release<'_>, hashes: &BTreeSet<Option<String>>) -> Pods {
+    let all = release.new.record().into_iter().chain(&release.stable).chain(&release.older);
+    let meant = all.filter(|rs| hashes.contains(&None) || hashes.contains(&Some(rs.hash.clone())));
+    let mut seen = BTreeSet::new();
+    meant.filter(|rs| seen.insert(&rs.uid)).map(|rs| rs.serving()).sum()
 }
 
 /// Whether the destination of the stable version leads to the new one; those of ping-pong change

@@ -175,10 +175,13 @@ pub(super) fn of_new(
             let frame = routing.frame(replicas, cursor.index);
             let leads_to_it = routing.canary_leads_to(release, release.new.hash());
             // More is sent to it than the step says: it keeps what it has for that.
-            let in_use = if leads_to_it && routing.seen.most > frame.share().canary() {
-                now.min(part(routing.seen.most, routing.full, replicas))
-            } else {
-                Pods::ZERO
+            let in_use = match routing.seen.most {
+                most if !leads_to_it || most == 0 => Pods::ZERO,
+                most if most > frame.share().canary() => {
+                    now.min(part(most, routing.full, replicas))
+                }
+                // However few its steps ask for.
+                _ => now.min(replicas).min(Pods::ONE),
             };
             // Clients are on it, and go back first (other steps, another strategy).
             let in_use =
