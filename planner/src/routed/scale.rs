@@ -201,7 +201,7 @@ pub(super) fn of_stable(
     // One is left as long as its Service selects it, though nothing is sent there.
     let wanted = frame.stable().max(in_use).max(Pods::ONE.min(release.replicas));
     // What is not verified may still be sent to it.
-    if routing.seen.verified.as_ref().is_some_and(Result::is_err) {
+    if !routing.is_certain() {
         return wanted.max(rs.desired.min(release.replicas));
     }
     wanted
@@ -221,7 +221,7 @@ fn given_up(
         let notes = step.begins.then_some(note).into_iter().collect();
         return Fate { notes, wake: Wake::At(step.next.to_chrono()), ..Fate::of(pods) };
     }
-    let in_use = routing.in_use(release).contains(&rs.hash) || !is_verified(routing);
+    let in_use = routing.in_use(release).contains(&rs.hash) || !routing.is_certain();
     if rs.desired == Pods::ZERO || in_use || !whole {
         return Fate::of(pods);
     }
@@ -229,10 +229,6 @@ fn given_up(
     let mut fate = left(rs, leave(rs, release.now, routing.abort_delay()), routed);
     fate.notes.extend([not_promoted]);
     fate
-}
-
-fn is_verified(routing: &Routing<'_>) -> bool {
-    routing.seen.verified.as_ref().is_none_or(Result::is_ok)
 }
 
 impl Routing<'_> {
@@ -298,7 +294,7 @@ fn older(
     let leaves = leaves(release, routing);
     let fate = |rs: &Arc<ReplicaSetRecord>| {
         let mut fate = match leaves.get(rs.name.as_str()) {
-            Some(leave) if is_safe && is_verified(routing) => left(rs, *leave, routed),
+            Some(leave) if is_safe && routing.is_certain() => left(rs, *leave, routed),
             _ => Fate::of(rs.desired),
         };
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);

@@ -52,6 +52,7 @@ pub(crate) fn stage_reasons(
         out.push(aborted(release, status));
         if let Some(routing) = &release.routing {
             out.extend(routed::waiting(release, routing, entry, "", status));
+            out.extend(routed::untold(routing));
             out.extend(routed::kept(release, entry));
         }
         out.extend(in_trouble(release, &out));
@@ -115,7 +116,8 @@ pub(crate) fn stage_reasons(
     }
     if entry.gate.is_some() {
         out.extend(blue_green::kept(release));
-    } else if release.routing.is_some() {
+    } else if let Some(routing) = &release.routing {
+        out.extend(routed::untold(routing));
         out.extend(routed::kept(release, entry));
     }
     out

@@ -1,5 +1,9 @@
 //! The AWS load balancer controller: a forward action in an annotation of the Ingress.
 
+pub mod verify;
+
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sluice_crd::rollout::{ALBTrafficRouting, HeaderRoutingMatch};
@@ -20,9 +24,35 @@ pub fn ingresses(config: &ALBTrafficRouting) -> Vec<&str> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Group<'a> {
-    service_name: &'a str,
+    #[serde(borrow)]
+    service_name: Cow<'a, str>,
     service_port: String,
     weight: u32,
+}
+
+/// An action that forwards requests, as far as it is read again.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Action<'a> {
+    #[serde(borrow)]
+    forward_config: ForwardConfig<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ForwardConfig<'a> {
+    #[serde(borrow)]
+    target_groups: Vec<Group<'a>>,
+}
+
+fn prefix(config: &ALBTrafficRouting) -> &str {
+    if config.annotation_prefix.is_empty() { PREFIX } else { &config.annotation_prefix }
+}
+
+/// The annotation that holds the action which splits the requests.
+fn action_key(config: &ALBTrafficRouting, stable: &str) -> String {
+    let root = if config.root_service.is_empty() { stable } else { &config.root_service };
+    format!("{}/actions.{root}", prefix(config))
 }
 
 /// An Ingress as it is to be: the action of the root Service splits the requests; each header route is
@@ -44,8 +74,7 @@ pub fn render(
         what,
     };
     let root = if config.root_service.is_empty() { &intent.stable } else { &config.root_service };
-    let prefix =
-        if config.annotation_prefix.is_empty() { PREFIX } else { &config.annotation_prefix };
+    let prefix = prefix(config);
     let action = |of: &str| format!("{prefix}/actions.{of}");
     let condition = |of: &str| format!("{prefix}/conditions.{of}");
     let mut out = ingress.clone();
@@ -85,7 +114,7 @@ pub fn render(
     // Annotations: the actions, and the conditions of header routes.
     let mut wanted = Map::new();
     let split = [(&intent.canary, intent.share.canary()), (&intent.stable, intent.share.stable())];
-    wanted.insert(action(root), forward(config, &split).into());
+    wanted.insert(action_key(config, &intent.stable), forward(config, &split).into());
     for (route, matches) in headers(intent) {
         let conditions = matches.iter().map(by_header).collect::<Result<Vec<_>, _>>();
         let conditions = conditions.map_err(|what| problem(&condition(route), what))?;
@@ -141,7 +170,7 @@ fn forward(config: &ALBTrafficRouting, groups: &[(&String, u32)]) -> String {
     let groups: Vec<_> = groups
         .iter()
         .map(|(service, weight)| Group {
-            service_name: service,
+            service_name: Cow::Borrowed(service),
             service_port: config.service_port.to_string(),
             weight: *weight,
         })
