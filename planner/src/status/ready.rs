@@ -107,6 +107,7 @@ pub(crate) fn stage_reasons(
         out.extend(unmeasured(release, entry, status));
     }
     out.extend(in_trouble(release, &out));
+    out.extend(release.routing.as_ref().and_then(routed::untold));
     if out.is_empty() {
         out.push(Reason::RolledOut {
             revision: release.revision,
@@ -116,8 +117,7 @@ pub(crate) fn stage_reasons(
     }
     if entry.gate.is_some() {
         out.extend(blue_green::kept(release));
-    } else if let Some(routing) = &release.routing {
-        out.extend(routed::untold(routing));
+    } else if release.routing.is_some() {
         out.extend(routed::kept(release, entry));
     }
     out
