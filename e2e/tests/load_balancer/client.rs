@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sluice_providers::http::{Settings, SystemResolver, own_client};
 use sluice_providers::{Aws, LoadBalancer, ProviderError, Question};
 
-use crate::stand_in::{Balancer, Elb, Group};
+use crate::stand_in::{Balancer, Elb, Group, Listener, Rule};
 
 pub(crate) const TAG: &str = "ingress.k8s.aws/resource";
 
@@ -55,11 +55,11 @@ async fn look_with(
     aws.load_balancer(&question, "2026-11-27T08:00:00Z".parse().unwrap()).await
 }
 
-fn balancer(name: &str, listeners: Vec<Vec<Vec<(String, Option<u32>)>>>) -> Balancer {
+fn balancer(name: &str, listeners: Vec<Listener>) -> Balancer {
     Balancer { arn: format!("arn:{name}"), dns_name: format!("{name}.elb.example"), listeners }
 }
 
-fn to(weights: &[(&str, u32)]) -> Vec<(String, Option<u32>)> {
+fn to(weights: &[(&str, u32)]) -> Rule {
     weights.iter().map(|(arn, weight)| ((*arn).to_owned(), Some(*weight))).collect()
 }
 

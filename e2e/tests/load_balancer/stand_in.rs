@@ -9,13 +9,18 @@ use http::{Method, Request, Response};
 
 const XMLNS: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 
+/// The target groups of a rule and their weights.
+pub(crate) type Rule = Vec<(String, Option<u32>)>;
+
+/// The rules of a listener.
+pub(crate) type Listener = Vec<Rule>;
+
 /// A load balancer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Balancer {
     pub(crate) arn: String,
     pub(crate) dns_name: String,
-    /// The rules of each listener; the target groups of a rule and their weights.
-    pub(crate) listeners: Vec<Vec<Vec<(String, Option<u32>)>>>,
+    pub(crate) listeners: Vec<Listener>,
 }
 
 /// A target group.
