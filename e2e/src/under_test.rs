@@ -109,6 +109,10 @@ fn config(environment: &Environment, options: &ControllerOptions) -> Result<Conf
                 settings.identity = IdentityScheme::of_another_build("other");
             }
             "other-template-digests" => {}
+            "aws-verify-target-group" => {
+                settings.verify_target_groups =
+                    flag()?.then(|| "ingress.k8s.aws/resource".to_owned());
+            }
             "fail-fast" => settings.fail_fast = flag()?,
             // Only where its Role is not that of one namespace.
             "cluster-wide" if flag()? => config.namespace = None,

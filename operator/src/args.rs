@@ -57,6 +57,14 @@ pub struct Args {
     #[arg(long = "numeric-observed-generation", num_args = 0..=1, default_missing_value = "true",
           default_value_t = false, action = ArgAction::Set)]
     pub numeric_observed_generation: bool,
+    /// Weights of AWS load balancers count when the load balancers have them, by the API of AWS;
+    /// and pods get requests when they are healthy targets.
+    #[arg(long = "aws-verify-target-group", alias = "alb-verify-weight", num_args = 0..=1,
+          default_missing_value = "true", default_value_t = false, action = ArgAction::Set)]
+    pub aws_verify_target_group: bool,
+    /// The tag by which --aws-verify-target-group tells target groups apart.
+    #[arg(long = "alb-tag-key-resource-id", default_value = "ingress.k8s.aws/resource")]
+    pub alb_tag_key_resource_id: String,
     /// Have one of several replicas work at a time.
     #[arg(long = "leader-elect", num_args = 0..=1, default_missing_value = "true",
           default_value_t = true, action = ArgAction::Set)]
@@ -159,7 +167,6 @@ later! {
     ephemeral_metadata_threads = "ephemeral-metadata-threads",
     ephemeral_metadata_retries = "ephemeral-metadata-update-pod-retries",
     aws_target_group_binding = "aws-target-group-binding-api-version",
-    alb_tag_key = "alb-tag-key-resource-id",
     istio_api_version = "istio-api-version",
     ambassador_api_version = "ambassador-api-version",
     traffic_split_api_version = "traffic-split-api-version",
@@ -169,8 +176,6 @@ later! {
     appmesh_crd_version = "appmesh-crd-version",
     alb_ingress_classes = "alb-ingress-classes",
     nginx_ingress_classes = "nginx-ingress-classes",
-    aws_verify_target_group = "aws-verify-target-group",
-    alb_verify_weight = "alb-verify-weight",
     self_service_notification = "self-service-notification-enabled",
     enable_pprof = "enable-pprof-address",
     request_timeout = "request-timeout",

@@ -1,5 +1,6 @@
 //! What a plan asks for beyond the records: fetched, used once, not kept.
 
+mod load_balancers;
 mod pods;
 mod trouble;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 use sluice_planner::names::HASH_LABEL;
 use sluice_planner::{Endpoints, RolloutRecord, Snapshot, label_selector};
 
+pub(crate) use self::load_balancers::load_balancers;
 pub(crate) use self::pods::pods;
 pub(crate) use self::trouble::pods_in_trouble;
 use crate::failure::Failure;

@@ -98,6 +98,9 @@ async fn run(args: Args) -> Result<(), CannotStart> {
         settings: Settings {
             numeric_observed_generation: args.numeric_observed_generation,
             fail_fast: args.analysis.fail_fast,
+            verify_target_groups: args
+                .aws_verify_target_group
+                .then(|| args.alb_tag_key_resource_id.clone()),
             ..Settings::default()
         },
         order: Order::Fair,

@@ -8,10 +8,12 @@ use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
 use sluice_planner::merge_patch;
+use sluice_planner::traffic::alb::verify::Look;
 use sluice_planner::{
     self as planner, Action, FailureKind, Need, OwnField, Plan, PodTrouble, RefusedEviction,
     Snapshot, StatusWrite, Transition, Urgency, Wake,
 };
+use sluice_providers::Aws;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -41,6 +43,7 @@ pub(crate) struct Shell {
     pub(crate) events: EventSink,
     pub(crate) metrics: Metrics,
     pub(crate) policy: Policy,
+    pub(crate) aws: Arc<Aws>,
     pub(crate) fence: tokio::sync::watch::Receiver<Fence>,
 }
 
@@ -59,6 +62,8 @@ pub(crate) struct Report {
     pub(crate) pods_in_trouble: BTreeMap<String, Vec<PodTrouble>>,
     /// Evictions that are refused, where pods were looked at for that.
     pub(crate) refused_evictions: BTreeMap<String, RefusedEviction>,
+    /// The last look at the load balancers.
+    pub(crate) load_balancers: Option<Look>,
     /// The fields of others' objects that were set.
     pub(crate) set_fields: Vec<OwnField>,
     /// The plan's, where it was carried out.
@@ -109,6 +114,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         fetched_pods: false,
         pods_in_trouble: BTreeMap::new(),
         refused_evictions: BTreeMap::new(),
+        load_balancers: None,
         set_fields: Vec::new(),
         settled_metadata: None,
     };
@@ -117,6 +123,7 @@ pub(crate) async fn reconcile(shell: Shell, mut snapshot: Snapshot, limits: Limi
         Err(Failure::Conflict(_) | Failure::NameTaken(_)) => Outcome::LookAgain,
         Err(failure) => Outcome::Failed(failure),
     };
+    report.load_balancers = snapshot.facts.load_balancers.take();
     // Remembered as long as the pods matter.
     if let Some(Ok(pods)) = &snapshot.facts.pods {
         let mut refused = snapshot.facts.refused_evictions;
@@ -165,6 +172,11 @@ async fn pass(
                 tracing::warn!(namespace, name, "cannot look at the EndpointSlices: {failure}");
             }
         }
+    }
+    if plan.needs.contains(&Need::LoadBalancers) {
+        let look = facts::load_balancers(&shell.client, &shell.aws, &shell.clock, snapshot).await;
+        snapshot.facts.load_balancers = Some(look);
+        plan = (shell.policy)(snapshot);
     }
     // Not limited: what is evicted is decided by how the pods stand at this instant.
     if plan.needs.contains(&Need::Pods) {

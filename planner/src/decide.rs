@@ -137,10 +137,11 @@ pub(crate) fn plan(s: &Snapshot, strategy: Strategy<'_>) -> Plan {
     let planned = moves.actions.len();
     let plan = finish(&release, &decision, status, moves, reasons);
     let (endpoints, again) = blue_green::needs(&release, decision.entry.gate);
+    let (looks, look_again) = routed::needs(&release, decision.entry);
     let needs =
         trouble.needs.into_iter().chain(endpoints).chain(restart.needs).chain(dressing.needs);
-    let needs = needs.chain(standstill.needs);
-    let wake = plan.wake.sooner(trouble.wake).sooner(again).sooner(restart.wake);
+    let needs = needs.chain(standstill.needs).chain(looks);
+    let wake = plan.wake.sooner(look_again).sooner(trouble.wake).sooner(again).sooner(restart.wake);
     let wake = wake.sooner(standstill.wake);
     Plan {
         needs: needs.collect(),

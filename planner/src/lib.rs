@@ -51,6 +51,7 @@ pub use pod_trouble::{Cause, Ended, PodTrouble, Waits};
 pub use quantity::{Pods, Weight};
 pub use reason::{Deadline, Reason, Role};
 use release::Strategy;
+pub use routed::questions;
 pub use services::release_all;
 pub use snapshot::{
     Endpoints, Facts, Failure, FailureKind, Need, Needs, PodRecord, RefusedEviction,

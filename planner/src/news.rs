@@ -6,6 +6,7 @@ use sluice_crd::rollout::{PauseCondition, RolloutStatus};
 use crate::analysis;
 use crate::conditions::{self, kinds, reasons as why};
 use crate::release::Release;
+use crate::routed;
 use crate::stage::Stage;
 use crate::status::Decision;
 use crate::steps::describe;
@@ -49,6 +50,7 @@ pub(crate) fn transitions(
     out.extend(analyses(release));
     out.extend(steps(release, decision));
     out.extend(weights(release, status));
+    out.extend(routed::verification(release, status));
     out.extend(unfit(release, decision, status));
     out.extend(pauses(release, old, status));
     if status.abort && (entry.just_aborted || decision.abort_cause.is_some()) {

@@ -211,6 +211,11 @@ pub enum Reason {
         /// Why, with the object and its field; empty where it is about to be written.
         why: String,
     },
+    /// Whether the load balancer does what it is to do cannot be told.
+    WeightUntold {
+        /// Why, with the object and its field.
+        problem: String,
+    },
     /// Somebody takes back what was set in an object, again and again.
     TakenBack {
         /// The object.
@@ -306,6 +311,7 @@ impl Reason {
             Self::TakenBack { .. } => "FieldTakenBack",
             Self::WeightWaits { .. } => "WeightWaits",
             Self::WeightUnset { .. } => "WeightNotSet",
+            Self::WeightUntold { .. } => "WeightNotVerified",
             Self::Measuring { .. } => "AnalysisUnderWay",
             Self::PausedAtStep { .. } => "PausedAtStep",
             Self::PausedFor { .. } => "Paused",
@@ -375,6 +381,13 @@ impl fmt::Display for Reason {
                 at_step(f, step)?;
                 write!(f, "{weight} of {full} requests are about to go to the canary")?;
                 if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
+            }
+            Self::WeightUntold { problem } => {
+                write!(
+                    f,
+                    "{problem}; steps go on, and the pods of the stable version stay until the last \
+                     weight is verified"
+                )
             }
             Self::StandsStill { since, pod } => {
                 write!(f, "no progress since {since}")?;

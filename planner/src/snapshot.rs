@@ -18,6 +18,7 @@ use crate::annotations::Annotations;
 use crate::own_fields::SetFields;
 use crate::pod_trouble::PodTrouble;
 use crate::quantity::Pods;
+use crate::traffic::alb::verify::Look;
 use crate::traffic::objects::Routes;
 
 /// What the planner may look at: built by the shell from its records, never from a fresh list.
@@ -260,6 +261,8 @@ pub struct Facts {
     pub preview_endpoints: Option<Endpoints>,
     /// The pods of the ReplicaSets; why they cannot be read.
     pub pods: Option<Result<Vec<PodRecord>, String>>,
+    /// What the load balancers do, by the last look.
+    pub load_balancers: Option<Look>,
     /// Evictions that were refused the last time that they were tried, by pod.
     pub refused_evictions: BTreeMap<String, RefusedEviction>,
     /// What was set lately in objects of others; without it nothing is known to be taken back.
@@ -288,6 +291,8 @@ pub struct PodRecord {
     pub labels: BTreeMap<String, String>,
     /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
+    /// `status.podIPs`.
+    pub addresses: Vec<String>,
 }
 
 /// An eviction that the API server refused.
@@ -320,6 +325,8 @@ pub enum Need {
     PreviewEndpoints,
     /// [`Facts::pods`]: without them no pod is touched.
     Pods,
+    /// [`Facts::load_balancers`], a new look: without it weights are not verified.
+    LoadBalancers,
 }
 
 /// The things that a plan asks for.
@@ -359,6 +366,9 @@ pub struct Settings {
     /// Aborts updates whose pods crash-loop or cannot pull their image, unless a Rollout says
     /// otherwise.
     pub fail_fast: bool,
+    /// Weights of AWS load balancers count when the load balancers have them, whose target groups
+    /// are told apart by the tag of this key (`--aws-verify-target-group`).
+    pub verify_target_groups: Option<String>,
 }
 
 impl Default for Settings {
@@ -367,6 +377,7 @@ impl Default for Settings {
             numeric_observed_generation: false,
             identity: IdentityScheme::CURRENT,
             fail_fast: false,
+            verify_target_groups: None,
         }
     }
 }

@@ -54,6 +54,10 @@ pub mod reasons {
     pub const SCALING_DEPLOYMENT: &str = "ScalingDeployment";
     pub const SCALING_REPLICA_SET: &str = "ScalingReplicaSet";
     pub const TRAFFIC_WEIGHT_UPDATED: &str = "TrafficWeightUpdated";
+    pub const TARGET_GROUP_VERIFIED: &str = "TargetGroupVerified";
+    pub const TARGET_GROUP_UNVERIFIED: &str = "TargetGroupUnverified";
+    pub const WEIGHT_VERIFY_ERROR: &str = "WeightVerifyError";
+    pub const LOAD_BALANCER_NOT_FOUND: &str = "LoadBalancerNotFound";
     pub const SWITCH_SERVICE: &str = "SwitchService";
     pub const SKIP_STEPS: &str = "SkipSteps";
     pub const REPLICA_SET_CREATE_ERROR: &str = "ReplicaSetCreateError";

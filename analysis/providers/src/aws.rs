@@ -1,5 +1,5 @@
-//! The controller's own identity at Amazon Web Services: for Amazon Managed Prometheus and for
-//! CloudWatch.
+//! The controller's own identity at Amazon Web Services: for Amazon Managed Prometheus, for
+//! CloudWatch, and for what load balancers do.
 //!
 //! Where credentials come from is decided by [`plan`] from the environment and the files that it
 //! names, as in the SDKs of AWS: static keys, a web identity (IRSA), a profile, the endpoint of a
@@ -9,6 +9,7 @@
 
 mod container;
 mod credentials;
+mod elb;
 mod imds;
 mod plan;
 mod profiles;
@@ -24,14 +25,17 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use tower::ServiceExt;
+use url::Url;
 
 use crate::context::{Context, Environment};
 use crate::error::ProviderError;
 use crate::http::{self, Answer, Call, HttpClient};
+use crate::request;
 use credentials::Credentials;
+pub use elb::{Forward, LoadBalancer, Question, TargetGroup};
 use plan::{Base, Plan, Role};
 use profiles::Profiles;
-pub(crate) use sign::endpoint;
+use sign::endpoint;
 
 /// How long before they expire credentials are fetched anew: longer than any measurement takes.
 const MARGIN: TimeDelta = TimeDelta::minutes(5);
@@ -99,7 +103,37 @@ impl Identity {
         service: &str,
         request: ::http::Request<Bytes>,
     ) -> Result<::http::Request<Bytes>, ProviderError> {
-        sign::sign(request, &self.credentials, service, &self.region, cx.now)
+        self.sign_at(cx.now, service, request)
+    }
+
+    fn sign_at(
+        &self,
+        now: DateTime<Utc>,
+        service: &str,
+        request: ::http::Request<Bytes>,
+    ) -> Result<::http::Request<Bytes>, ProviderError> {
+        sign::sign(request, &self.credentials, service, &self.region, now)
+    }
+}
+
+/// The address of a service: that of the environment, as for the SDKs (`AWS_ENDPOINT_URL_NAME`, then
+/// `AWS_ENDPOINT_URL`), or that of the region.
+///
+/// # Errors
+///
+/// Where the environment holds no URL, or the region is none.
+pub(crate) fn service_address(
+    environment: &Environment,
+    name: &str,
+    service: &str,
+    region: &str,
+) -> Result<Url, ProviderError> {
+    let of_service = format!("AWS_ENDPOINT_URL_{name}");
+    let names = [of_service.as_str(), "AWS_ENDPOINT_URL"];
+    let set = |name: &&str| environment.get(*name).filter(|value| !value.is_empty());
+    match names.iter().find_map(|name| Some((name, set(name)?))) {
+        Some((name, address)) => request::url(name, address),
+        None => request::url("region", &endpoint(service, region)?),
     }
 }
 
@@ -120,24 +154,7 @@ impl Aws {
         cx: &Context,
         wanted: &Wanted,
     ) -> Result<Identity, ProviderError> {
-        let slot = self.slot(wanted);
-        let mut found = slot.lock().await;
-        let known = found.clone().filter(|found| cx.now < found.until);
-        let outcome = match known {
-            Some(known) => known.outcome,
-            None => {
-                let outcome = self.find(wanted, cx.now).await;
-                let until = match &outcome {
-                    Ok(Identity { credentials, .. }) => {
-                        let renew = |at: DateTime<Utc>| at.checked_sub_signed(MARGIN);
-                        credentials.expires.map_or(Some(DateTime::<Utc>::MAX_UTC), renew)
-                    }
-                    Err(_) => cx.now.checked_add_signed(FAILED_FOR),
-                };
-                *found = until.map(|until| Found { outcome: outcome.clone(), until });
-                outcome
-            }
-        };
+        let outcome = self.find_kept(wanted, cx.now).await;
         if let Ok(Identity { credentials, .. }) = &outcome {
             cx.redactions.learn(credentials.secret.expose_secret());
             if let Some(token) = &credentials.token {
@@ -145,6 +162,32 @@ impl Aws {
             }
         }
         outcome
+    }
+
+    /// What is known of a wish, or what is found out now.
+    async fn find_kept(
+        &self,
+        wanted: &Wanted,
+        now: DateTime<Utc>,
+    ) -> Result<Identity, ProviderError> {
+        let slot = self.slot(wanted);
+        let mut found = slot.lock().await;
+        let known = found.clone().filter(|found| now < found.until);
+        match known {
+            Some(known) => known.outcome,
+            None => {
+                let outcome = self.find(wanted, now).await;
+                let until = match &outcome {
+                    Ok(Identity { credentials, .. }) => {
+                        let renew = |at: DateTime<Utc>| at.checked_sub_signed(MARGIN);
+                        credentials.expires.map_or(Some(DateTime::<Utc>::MAX_UTC), renew)
+                    }
+                    Err(_) => now.checked_add_signed(FAILED_FOR),
+                };
+                *found = until.map(|until| Found { outcome: outcome.clone(), until });
+                outcome
+            }
+        }
     }
 
     fn slot(&self, wanted: &Wanted) -> Slot {

@@ -14,7 +14,7 @@ use sluice_crd::analysis::{CloudWatchMetric, CloudWatchMetricDataQuery, Metric};
 use url::Url;
 
 use crate::aws::{self, Wanted};
-use crate::context::{Context, Environment};
+use crate::context::Context;
 use crate::error::ProviderError;
 use crate::http::{Answer, Call};
 use crate::provider::Provider;
@@ -41,20 +41,11 @@ impl Provider for CloudWatch {
             return Err(ProviderError::spec("the metric has no provider.cloudWatch"));
         };
         let identity = cx.aws.identity(cx, &Wanted::default()).await?;
-        let address = address(&cx.environment, &identity.region)?;
+        let region = &identity.region;
+        let address = aws::service_address(&cx.environment, "CLOUDWATCH", "monitoring", region)?;
         let call = request(cloudwatch, address, cx.now)?;
         let request = identity.sign(cx, "monitoring", call.request)?;
         cx.ask(Call { request, ..call }, interpret).await
-    }
-}
-
-/// The endpoint: that of the environment, as for the SDKs, or that of the region.
-fn address(environment: &Environment, region: &str) -> Result<Url, ProviderError> {
-    let names = ["AWS_ENDPOINT_URL_CLOUDWATCH", "AWS_ENDPOINT_URL"];
-    let set = |name: &&str| environment.get(*name).filter(|value| !value.is_empty());
-    match names.iter().find_map(|name| Some((name, set(name)?))) {
-        Some((name, address)) => request::url(name, address),
-        None => request::url("region", &aws::endpoint("monitoring", region)?),
     }
 }
 

@@ -35,7 +35,7 @@ mod skywalking;
 mod wavefront;
 mod web;
 
-pub use aws::Aws;
+pub use aws::{Aws, Forward, LoadBalancer, Question, TargetGroup};
 pub use context::{Cluster, Context, Environment, JobId, RunId, SecretReader};
 pub use error::ProviderError;
 pub use jsonpath::check_json_path;

@@ -51,7 +51,15 @@ struct Owner {
 #[serde(default)]
 struct Status {
     phase: String,
+    #[serde(rename = "podIPs")]
+    addresses: Vec<Address>,
     conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Address {
+    #[serde(default)]
+    ip: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,5 +101,6 @@ fn record(pod: Pod) -> Option<PodRecord> {
         ready_since: ready.and_then(|ready| ready.last_transition_time),
         labels: pod.metadata.labels,
         annotations: pod.metadata.annotations,
+        addresses: pod.status.addresses.into_iter().map(|address| address.ip).collect(),
     })
 }

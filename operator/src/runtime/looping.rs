@@ -82,6 +82,8 @@ pub(super) struct Loop {
     pub(super) troubled: BTreeMap<Key, BTreeMap<String, Vec<sluice_planner::PodTrouble>>>,
     /// Pods that could not be evicted, of Rollouts that restart.
     pub(super) refused: BTreeMap<Key, BTreeMap<String, sluice_planner::RefusedEviction>>,
+    /// The last look at the load balancers, of Rollouts that are verified.
+    pub(super) looks: BTreeMap<Key, sluice_planner::traffic::alb::verify::Look>,
     /// What was set lately in objects of others.
     pub(super) set_fields: BTreeMap<Key, sluice_planner::SetFields>,
     /// So many of them are there when old ones are looked for next.
@@ -128,6 +130,7 @@ impl Loop {
             pods_at: BTreeMap::new(),
             troubled: BTreeMap::new(),
             refused: BTreeMap::new(),
+            looks: BTreeMap::new(),
             set_fields: BTreeMap::new(),
             set_fields_most: 0,
             settled: BTreeMap::new(),

@@ -7,6 +7,7 @@ mod routes;
 mod runs;
 mod workloads;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
@@ -90,6 +91,7 @@ impl Runtime {
             events,
             metrics: self.metrics,
             policy: self.policy,
+            aws: Arc::clone(&tools.aws),
             fence,
         };
         let watches = (workloads, routes);

@@ -60,6 +60,7 @@ impl Loop {
             facts: Facts {
                 pods_in_trouble: self.troubled.get(key).cloned().unwrap_or_default(),
                 set_fields: self.set_fields.get(key).cloned().unwrap_or_default(),
+                load_balancers: self.looks.get(key).cloned(),
                 refused_evictions: self.refused.get(key).cloned().unwrap_or_default(),
                 settled_metadata: self.settled.get(key).cloned().unwrap_or_default(),
                 ..Facts::default()
@@ -161,6 +162,10 @@ impl Loop {
         } else {
             self.refused.insert(key.clone(), report.refused_evictions);
         }
+        match report.load_balancers {
+            Some(look) => drop(self.looks.insert(key.clone(), look)),
+            None => drop(self.looks.remove(&key)),
+        }
         self.remember_fields(&key, report.set_fields);
         match report.counts {
             CountsFate::HeldBack => {
@@ -212,6 +217,7 @@ impl Loop {
         self.pods_at.remove(key);
         self.troubled.remove(key);
         self.refused.remove(key);
+        self.looks.remove(key);
         self.set_fields.remove(key);
         self.settled.remove(key);
         self.not_filled.remove(key);

@@ -12,7 +12,7 @@ use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, enough};
 use crate::traffic::routers::{Wanted, left_behind};
-use crate::traffic::{Managed, Share};
+use crate::traffic::{Managed, Problem, Share};
 
 /// What the routers are to be told now.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub(super) struct Waits {
     pub(super) hash: String,
     pub(super) available: Pods,
     pub(super) needed: Pods,
+    /// The pods are there, and the load balancer does not send to them yet: what it says.
+    pub(super) unserved: Option<Problem>,
 }
 
 pub(crate) fn course(
@@ -111,21 +113,28 @@ fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course
     }
     let waits = |hash: &str, available, needed| {
         let hash = hash.to_owned();
-        Some(Waits { weight: share.canary(), hash, available, needed })
+        Some(Waits { weight: share.canary(), hash, available, needed, unserved: None })
     };
     let needed = match index < release.step_count() {
         true => enough(release, frame.canary()),
         false => frame.canary(),
     };
-    if share.canary() > seen.least && serving < needed && routing.caps_surge {
+    let rises = share.canary() > seen.least;
+    if rises && serving < needed && !routing.caps_surge {
+        return hold(release, routing, Some(index), waits(release.new.hash(), serving, needed));
+    }
+    let to = release.new.record();
+    if rises && let Err(problem) = routing.is_served(routing.canary_service, to, needed) {
+        let waits = waits(release.new.hash(), serving, needed);
+        let waits = waits.map(|waits| Waits { unserved: Some(problem), ..waits });
+        return hold(release, routing, Some(index), waits);
+    }
+    if rises && serving < needed {
         // Pods of the stable version make room for the others as requests move.
         let carried = carried_by(routing, serving, release.replicas).min(share.canary());
         let some = Share::new(carried.max(seen.least), routing.full);
         let waits = waits(release.new.hash(), serving, needed);
         return Course { share: some, routes: seen.routes.clone(), waits };
-    }
-    if share.canary() > seen.least && serving < needed {
-        return hold(release, routing, Some(index), waits(release.new.hash(), serving, needed));
     }
     if share.canary() < seen.most
         && let Some(stable) = &release.stable
@@ -179,12 +188,23 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
     if seen.most == 0 || release.replicas == Pods::ZERO {
         return nothing(routing);
     }
+    let serving = to.serving();
+    let needed = carries(release, routing, routing.nothing());
+    let waits =
+        Waits { weight: 0, hash: to.hash.clone(), available: serving, needed, unserved: None };
     if leads_there {
         // Where the other one leads elsewhere (the two have changed their roles), that moves first.
-        let strays = routing.stable_strays_from(release, &to.hash);
-        return if strays { hold(release, routing, None, None) } else { nothing(routing) };
+        if routing.stable_strays_from(release, &to.hash) {
+            return hold(release, routing, None, None);
+        }
+        // After a promotion the pods of the new version are new to the stable Service.
+        return match routing.is_served(routing.stable_service, Some(to), needed) {
+            Err(problem) if release.is_steady() => {
+                hold(release, routing, None, Some(Waits { unserved: Some(problem), ..waits }))
+            }
+            _ => nothing(routing),
+        };
     }
-    let serving = to.serving();
     let now = routing.canary_serving(release);
     if serving > Pods::ZERO && serves_enough(release, routing, to, now) {
         return nothing(routing);
@@ -200,8 +220,7 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
         serving > Pods::ZERO
             && serving >= carries(release, routing, Share::new(*weight, routing.full))
     });
-    let needed = carries(release, routing, routing.nothing());
-    let waits = Some(Waits { weight: 0, hash: to.hash.clone(), available: serving, needed });
+    let waits = Some(waits);
     match carried.min() {
         Some(weight) => {
             Course { share: Share::new(weight, routing.full), routes: Vec::new(), waits }
@@ -230,7 +249,7 @@ fn serves_enough(
 
 /// Whether the routers do what they are to do, and say so where they can.
 fn is_settled(routing: &Routing<'_>, course: &Course) -> bool {
-    is_written(routing, course) && routing.seen.verified.as_ref().is_none_or(Result::is_ok)
+    is_written(routing, course) && routing.verified().is_none_or(|said| said.is_ok())
 }
 
 pub(super) fn is_written(routing: &Routing<'_>, course: &Course) -> bool {

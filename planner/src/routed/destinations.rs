@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::course::{carries, write};
-use super::scale::{is_verified, leaves};
+use super::scale::leaves;
 use super::{Routing, is_at_full};
 use crate::leave::Leave;
 use crate::plan::Action;
@@ -218,7 +218,7 @@ fn canary_goal<'a>(
             let wanted = frame.canary() > Pods::ZERO;
             let serving = new(release).filter(|rs| wanted && rs.serving() > Pods::ZERO);
             // Told to send nothing, the router may still do: more than a few pods could take.
-            let serving = serving.filter(|_| leads_to_new || is_verified(routing));
+            let serving = serving.filter(|_| leads_to_new || routing.is_certain());
             match serving {
                 Some(new) => Some((new, Pods::ONE)),
                 // It lost its pods; they come back, or an abort brings it back.

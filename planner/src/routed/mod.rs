@@ -5,6 +5,7 @@
 //! decide which share may be asked for next (`course`); a Service, or what else leads to pods, is
 //! moved only while nothing is sent to it (`destinations`).
 
+mod balancers;
 mod course;
 mod destinations;
 mod reasons;
@@ -21,9 +22,12 @@ use sluice_crd::rollout::{
     WeightDestination,
 };
 
+use self::balancers::Balancers;
+pub use self::balancers::questions;
+pub(crate) use self::balancers::{needs, verification};
 pub(crate) use self::course::{actions, course, reached};
 pub(crate) use self::destinations::{stable_is_on_new, switches};
-pub(crate) use self::reasons::{kept, waiting};
+pub(crate) use self::reasons::{kept, untold, waiting};
 pub(crate) use self::scale::{moves, without_new};
 use self::seen::Seen;
 use self::sizes::Frame;
@@ -58,6 +62,8 @@ pub(crate) struct Routing<'a> {
     /// Seconds between the weights of an abort, or why the annotation cannot be read.
     abort_step: Option<Result<i64, String>>,
     seen: Seen,
+    /// The AWS load balancers, where they are asked what they do.
+    balancers: Option<Balancers<'a>>,
 }
 
 impl<'a> Routing<'a> {
@@ -79,8 +85,10 @@ impl<'a> Routing<'a> {
             propagation: seconds(s, PROPAGATION_DELAY),
             abort_step: seconds(s, ABORT_STEP_DELAY),
             seen: Seen::default(),
+            balancers: None,
         };
         routing.seen = seen::look(&routing, &s.rollout.status);
+        routing.balancers = Balancers::of(s, &routing);
         Some(routing)
     }
 
@@ -171,7 +179,7 @@ pub(crate) fn is_at_full(release: &Release<'_>, routing: &Routing<'_>) -> bool {
     if release.replicas == Pods::ZERO && routing.seen.problems.is_empty() {
         return true;
     }
-    routing.seen.least == routing.full && routing.seen.verified.as_ref().is_none_or(Result::is_ok)
+    routing.seen.least == routing.full && routing.is_certain()
 }
 
 /// Whether there is, or may be, what was made for a router that the Rollout no longer has (#4751).
@@ -209,6 +217,7 @@ pub(crate) fn tell(release: &Release<'_>, promoted: bool, status: &mut RolloutSt
             _ => PingPongType::Ping,
         });
     }
+    balancers::tell(release, routing, status);
     let Some(share) = routing.seen.share else { return };
     let (mut canary, mut stable) = (share.canary(), share.stable());
     let (mut canary_service, mut stable_service) = (routing.canary_service, routing.stable_service);
@@ -225,6 +234,6 @@ pub(crate) fn tell(release: &Release<'_>, promoted: bool, status: &mut RolloutSt
         canary: to(canary, canary_service, release.new.hash()),
         stable: to(stable, stable_service, &status.stable_rs),
         additional: Vec::new(),
-        verified: routing.seen.verified.as_ref().map(Result::is_ok),
+        verified: routing.verified().map(|said| said.is_ok()),
     });
 }

@@ -67,10 +67,15 @@ pub(crate) fn waiting(
 fn of_course(routing: &Routing<'_>, course: &Course, step: &str) -> Option<Reason> {
     let step = step.to_owned();
     if let Some(waits) = &course.waits {
+        let (weight, full) = (waits.weight, routing.full);
+        if let Some(problem) = &waits.unserved {
+            let why = problem.to_string();
+            return Some(Reason::WeightUnset { step, weight, full, why });
+        }
         return Some(Reason::WeightWaits {
             step,
-            weight: waits.weight,
-            full: routing.full,
+            weight,
+            full,
             hash: waits.hash.clone(),
             available: waits.available,
             needed: waits.needed,
@@ -81,12 +86,18 @@ fn of_course(routing: &Routing<'_>, course: &Course, step: &str) -> Option<Reaso
         let why = routing.problems().join("; ");
         return Some(Reason::WeightUnset { step, weight, full, why });
     }
-    match &routing.seen.verified {
+    match routing.verified() {
         Some(Err(problem)) => {
             Some(Reason::WeightUnset { step, weight, full, why: problem.to_string() })
         }
         _ => None,
     }
+}
+
+/// What nobody can tell of the load balancers, whatever else is waited for.
+pub(crate) fn untold(routing: &Routing<'_>) -> Option<Reason> {
+    let (problem, _) = routing.trouble()?;
+    Some(Reason::WeightUntold { problem: problem.to_string() })
 }
 
 /// Versions that nothing is sent to and that still have pods.

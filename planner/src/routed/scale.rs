@@ -226,7 +226,7 @@ pub(super) fn of_stable(
     let wanted = frame.stable().max(in_use).max(Pods::ONE.min(release.replicas));
     let wanted = wanted.max(made_up(release, routing, &frame, rs));
     // What is not verified may still be sent to it.
-    if routing.seen.verified.as_ref().is_some_and(Result::is_err) {
+    if !routing.is_certain() {
         return wanted.max(rs.desired.min(release.replicas));
     }
     wanted
@@ -262,7 +262,7 @@ fn given_up(
         let notes = step.begins.then_some(note).into_iter().collect();
         return Fate { notes, wake: Wake::At(step.next.to_chrono()), ..Fate::of(pods) };
     }
-    let in_use = routing.in_use(release).contains(&rs.hash) || !is_verified(routing);
+    let in_use = routing.in_use(release).contains(&rs.hash) || !routing.is_certain();
     if rs.desired == Pods::ZERO || in_use || !whole {
         return Fate::of(pods);
     }
@@ -270,10 +270,6 @@ fn given_up(
     let mut fate = left(rs, leave(rs, release.now, routing.abort_delay()), routed);
     fate.notes.extend([not_promoted]);
     fate
-}
-
-pub(super) fn is_verified(routing: &Routing<'_>) -> bool {
-    routing.seen.verified.as_ref().is_none_or(Result::is_ok)
 }
 
 impl Routing<'_> {
@@ -339,7 +335,7 @@ fn older(
     let leaves = leaves(release, routing);
     let fate = |rs: &Arc<ReplicaSetRecord>| {
         let mut fate = match leaves.get(rs.name.as_str()) {
-            Some(leave) if is_safe && is_verified(routing) => left(rs, *leave, routed),
+            Some(leave) if is_safe && routing.is_certain() => left(rs, *leave, routed),
             _ => Fate::of(rs.desired),
         };
         let newer = release.stable.as_ref().is_some_and(|stable| rs.created > stable.created);

@@ -52,6 +52,7 @@ pub(crate) fn stage_reasons(
         out.push(aborted(release, status));
         if let Some(routing) = &release.routing {
             out.extend(routed::waiting(release, routing, entry, "", status));
+            out.extend(routed::untold(routing));
             out.extend(routed::kept(release, entry));
         }
         out.extend(in_trouble(release, &out));
@@ -106,6 +107,7 @@ pub(crate) fn stage_reasons(
         out.extend(unmeasured(release, entry, status));
     }
     out.extend(in_trouble(release, &out));
+    out.extend(release.routing.as_ref().and_then(routed::untold));
     if out.is_empty() {
         out.push(Reason::RolledOut {
             revision: release.revision,

@@ -12,6 +12,7 @@ use sluice_crd::rollout::{
     AppMeshVirtualService, CanaryStrategy, IstioDestinationRule, RolloutTrafficRouting,
 };
 
+use super::alb::verify::Asked;
 use super::gateway_api::{self, Config, Kind};
 use super::objects::{KindView, Named, RouteKey, RouteKind, RouteRecord, Routes, Selected};
 use super::{Intent, Problem, alb, ambassador, apisix, app_mesh, istio, nginx, smi, traefik};
@@ -274,6 +275,16 @@ impl<'a> Routers<'a> {
             })
         });
         said.reduce(|a, b| a.and(b))
+    }
+
+    /// The Ingresses of AWS load balancers, with what may be asked about them.
+    pub fn balancers<'b>(&'b self, services: [&'b str; 2], routes: &'b Routes) -> Vec<Asked<'b>> {
+        let Some(config) = &self.traffic.alb else { return Vec::new() };
+        let record = |name: &str| {
+            let record = routes.objects.get(&self.key(RouteKind::Ingress, name))?;
+            (!record.deleting).then_some(&**record)
+        };
+        alb::verify::asked(config, services, record).collect()
     }
 
     /// The objects that hold the weights, as they are to be.

@@ -1,8 +1,11 @@
 //! The AWS load balancer controller: a forward action in an annotation of the Ingress.
 
+pub mod verify;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sluice_crd::rollout::{ALBTrafficRouting, HeaderRoutingMatch};
 
@@ -36,10 +39,11 @@ struct Forward<'a> {
     target_group_stickiness_config: Option<Stickiness>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Group<'a> {
-    service_name: &'a str,
+    #[serde(borrow)]
+    service_name: Cow<'a, str>,
     service_port: String,
     weight: u32,
 }
@@ -49,6 +53,16 @@ struct Group<'a> {
 struct Stickiness {
     enabled: bool,
     duration_seconds: i64,
+}
+
+fn prefix(config: &ALBTrafficRouting) -> &str {
+    if config.annotation_prefix.is_empty() { PREFIX } else { &config.annotation_prefix }
+}
+
+/// The annotation that holds the action which splits the requests.
+fn action_key(config: &ALBTrafficRouting, stable: &str) -> String {
+    let root = if config.root_service.is_empty() { stable } else { &config.root_service };
+    format!("{}/actions.{root}", prefix(config))
 }
 
 /// An Ingress as it is to be: the action of the root Service splits the requests; each header route is
@@ -70,8 +84,7 @@ pub fn render(
         what,
     };
     let root = if config.root_service.is_empty() { &intent.stable } else { &config.root_service };
-    let prefix =
-        if config.annotation_prefix.is_empty() { PREFIX } else { &config.annotation_prefix };
+    let prefix = prefix(config);
     let action = |of: &str| format!("{prefix}/actions.{of}");
     let condition = |of: &str| format!("{prefix}/conditions.{of}");
     let mut out = ingress.clone();
@@ -187,7 +200,7 @@ fn forward(config: &ALBTrafficRouting, groups: &[(&String, u32)]) -> String {
     let groups: Vec<_> = groups
         .iter()
         .map(|(service, weight)| Group {
-            service_name: service,
+            service_name: Cow::Borrowed(service),
             service_port: config.service_port.to_string(),
             weight: *weight,
         })
