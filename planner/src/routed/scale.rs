@@ -176,11 +176,11 @@ pub(super) fn of_new(
             let leads_to_it = routing.canary_leads_to(release, release.new.hash());
             // More is sent to it than the step says: it keeps what it has for that.
             let in_use = match routing.seen.most {
-                most if !leads_to_it || most == 0 => Pods::ZERO,
+                _ if !leads_to_it => Pods::ZERO,
                 most if most > frame.share().canary() => {
                     now.min(part(most, routing.full, replicas))
                 }
-                // However few its steps ask for.
+                // However few its steps ask for: what leads to it is moved first.
                 _ => now.min(replicas).min(Pods::ONE),
             };
             // Clients are on it, and go back first (other steps, another strategy).
