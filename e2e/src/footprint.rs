@@ -11,7 +11,7 @@ pub const FIELD_MANAGER: &str = "rollouts-controller";
 
 /// The fields that the controller writes in objects that its users own, by resource. What ends with
 /// `*` is any field below: keys that the Rollout itself names.
-pub const FIELDS: [(&str, &str); 34] = [
+pub const FIELDS: [(&str, &str); 36] = [
     ("rollouts", "metadata.annotations[rollout.argoproj.io/revision]"),
     ("rollouts", "metadata.annotations[rollout.argoproj.io/workload-generation]"),
     ("rollouts", "metadata.finalizers"),
@@ -35,6 +35,8 @@ pub const FIELDS: [(&str, &str); 34] = [
     ("tlsroutes", "spec.rules"),
     ("tlsroutes", "metadata.labels*"),
     ("tlsroutes", "metadata.annotations*"),
+    ("configmaps", "data.httpManagedRoutes"),
+    ("configmaps", "data.grpcManagedRoutes"),
     ("ingresses", "spec.rules"),
     ("virtualservices", "spec.http"),
     ("virtualservices", "spec.tls"),
@@ -50,6 +52,9 @@ pub const FIELDS: [(&str, &str); 34] = [
 
 /// What is the controller's own: it creates these, and owns all that they hold.
 const CREATED: [&str; 5] = ["replicasets", "analysisruns", "jobs", "events", "trafficsplits"];
+
+/// What others left, and goes when nothing stands in it any more.
+const DELETED: [&str; 1] = ["configmaps"];
 
 /// Of these the controller creates one beside that of the user, whose name ends so.
 const CREATED_BESIDE: [&str; 2] = ["ingresses", "mappings"];
@@ -67,7 +72,8 @@ pub fn problem(write: &RequestRecord) -> Option<String> {
     let body = write.body.as_ref()?;
     let own_resource = write.resource.as_str();
     let is_beside = CREATED_BESIDE.contains(&own_resource) && write.name.ends_with(BESIDE);
-    if CREATED.contains(&own_resource) || is_beside {
+    let goes = write.verb == "delete" && DELETED.contains(&own_resource);
+    if CREATED.contains(&own_resource) || is_beside || goes {
         return None;
     }
     let strange = fields(body).into_iter().find(|field| !is_known(&resource, field));

@@ -12,6 +12,7 @@ use crate::names::{HASH_LABEL, MANAGED_BY};
 use crate::plan::{Action, Wake};
 use crate::reason::Reason;
 use crate::snapshot::Snapshot;
+use crate::traffic::objects::RouteKind;
 use crate::transition::{Transition, reasons};
 
 /// A write of ours is forgotten after so long: what is taken back later is another matter.
@@ -70,6 +71,7 @@ impl Action {
                 let field = "spec.replicas".to_owned();
                 vec![OwnField::of(format!("Deployment {name}"), field, to.to_string())]
             }
+            Self::PatchRoute { key, .. } if key.kind == RouteKind::ConfigMap => Vec::new(),
             Self::PatchRoute { key, what, .. } => {
                 let field = "what sends requests to a version".to_owned();
                 let own = OwnField::of(key.to_string(), field, what.clone());

@@ -129,7 +129,11 @@ impl Watch {
             Some(namespace) => Api::namespaced_with(client, namespace, &of),
             None => Api::all_with(client, &of),
         };
-        let stream = watcher::watcher(api, Config::default().page_size(PAGE));
+        let mut meant = Config::default().page_size(PAGE);
+        if let Some(name) = kind.only_name() {
+            meant = meant.fields(&format!("metadata.name={name}"));
+        }
+        let stream = watcher::watcher(api, meant);
         pin_mut!(stream);
         let (mut pause, mut was_listed) = (PAUSE_LEAST, false);
         while let Some(item) = stream.next().await {
@@ -197,7 +201,10 @@ fn resource(kind: RouteKind, group: &str, version: &str) -> ApiResource {
     ApiResource {
         group: group.to_owned(),
         version: version.to_owned(),
-        api_version: format!("{group}/{version}"),
+        api_version: match group {
+            "" => version.to_owned(),
+            _ => format!("{group}/{version}"),
+        },
         kind: kind.name().to_owned(),
         plural: kind.plural().to_owned(),
     }

@@ -11,7 +11,8 @@ use crate::world::{Effect, ObjectId, ResourceKind, Wrote};
 
 /// The path of the objects of a kind in a namespace, under the group and version that is served.
 pub fn route_path(kind: RouteKind, version: &str, namespace: &str) -> String {
-    format!("/apis/{version}/namespaces/{namespace}/{}", kind.plural())
+    let api = if version.contains('/') { "apis" } else { "api" };
+    format!("/{api}/{version}/namespaces/{namespace}/{}", kind.plural())
 }
 
 impl Writer<'_> {

@@ -291,6 +291,8 @@ pub(crate) fn actions(
     let rendered = routing.routers.weights(&intent, routing.routes);
     let what = format!("send {} of {} requests to the canary", course.share.canary(), routing.full);
     let wanted = rendered.into_iter().filter_map(Result::ok);
+    // It tells of rules, and goes after them.
+    let wanted = wanted.chain(routing.routers.book(routing.routes));
     let left = left_behind(release.rollout, &routing.named.keys, routing.routes);
     wanted.chain(left).filter_map(|wanted| write(wanted, &what)).collect()
 }

@@ -113,6 +113,8 @@ impl<'a> Routing<'a> {
 
     fn intent(&self, share: Share, routes: Vec<Managed>) -> Intent {
         let managed = self.canary.traffic_routing.iter().flat_map(|t| &t.managed_routes);
+        let steps = self.canary.steps.iter().flatten();
+        let headers = steps.filter_map(|step| step.set_header_route.as_ref());
         Intent {
             rollout: self.rollout.clone(),
             stable: self.stable_service.to_owned(),
@@ -120,6 +122,7 @@ impl<'a> Routing<'a> {
             share,
             routes,
             managed: managed.map(|route| route.name.clone()).collect(),
+            headers: headers.map(|route| (route.name.clone(), route.r#match.clone())).collect(),
         }
     }
 

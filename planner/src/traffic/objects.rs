@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sluice_crd::validation::selector_matches as matches;
 
+use super::gateway_api::book;
+
 /// The kinds of objects that hold weights, or lead to such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[allow(missing_docs, reason = "the kinds as their projects name them")]
@@ -27,11 +29,13 @@ pub enum RouteKind {
     MeshVirtualService,
     MeshVirtualRouter,
     MeshVirtualNode,
+    /// That of the Gateway API plugin, which kept places of rules in it.
+    ConfigMap,
 }
 
 impl RouteKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::HttpRoute,
         Self::GrpcRoute,
         Self::TcpRoute,
@@ -46,6 +50,7 @@ impl RouteKind {
         Self::MeshVirtualService,
         Self::MeshVirtualRouter,
         Self::MeshVirtualNode,
+        Self::ConfigMap,
     ];
 
     /// `kind` of the objects.
@@ -64,6 +69,7 @@ impl RouteKind {
             Self::Mapping => "Mapping",
             Self::MeshVirtualRouter => "VirtualRouter",
             Self::MeshVirtualNode => "VirtualNode",
+            Self::ConfigMap => "ConfigMap",
         }
     }
 
@@ -83,7 +89,13 @@ impl RouteKind {
             Self::Mapping => "mappings",
             Self::MeshVirtualRouter => "virtualrouters",
             Self::MeshVirtualNode => "virtualnodes",
+            Self::ConfigMap => "configmaps",
         }
+    }
+
+    /// The only name that is read, of a kind that is mostly of no concern to Rollouts.
+    pub fn only_name(self) -> Option<&'static str> {
+        (self == Self::ConfigMap).then_some(book::NAME)
     }
 
     /// Group and version, the first one that the API server serves.
@@ -112,6 +124,7 @@ impl RouteKind {
             Self::MeshVirtualService | Self::MeshVirtualRouter | Self::MeshVirtualNode => {
                 &[("appmesh.k8s.aws", "v1beta2")]
             }
+            Self::ConfigMap => &[("", "v1")],
         }
     }
 }

@@ -13,6 +13,7 @@ use sluice_crd::rollout::{
 };
 
 use super::alb::verify::Asked;
+use super::gateway_api::book::{self, Book};
 use super::gateway_api::{self, Config, Kind};
 use super::objects::{KindView, Named, RouteKey, RouteKind, RouteRecord, Routes, Selected};
 use super::{Intent, Problem, alb, ambassador, apisix, app_mesh, istio, nginx, smi, traefik};
@@ -102,6 +103,29 @@ impl<'a> Routers<'a> {
         if config.namespace.is_empty() { &self.rollout.namespace } else { &config.namespace }
     }
 
+    /// The ConfigMap of the plugin, which it keeps for header routes. One of another name than it is by
+    /// default is not read.
+    fn book_key(&self, config: &Config) -> Option<RouteKey> {
+        let is_read = ["", book::NAME].contains(&config.config_map.as_str());
+        (is_read && !self.traffic.managed_routes.is_empty()).then(|| RouteKey {
+            kind: RouteKind::ConfigMap,
+            namespace: self.gateway_namespace(config).to_owned(),
+            name: book::NAME.to_owned(),
+        })
+    }
+
+    /// What the plugin keeps, without what it tells of this Rollout; none where there is no such.
+    pub fn book(&self, routes: &Routes) -> Option<Wanted> {
+        let Some(Ok(config)) = &self.gateway else { return None };
+        let key = self.book_key(config)?;
+        let now = routes.objects.get(&key).filter(|record| !record.deleting)?;
+        let managed = self.traffic.managed_routes.iter().map(|route| route.name.clone());
+        let managed: Vec<String> = managed.collect();
+        let named = self.gateway_routes(config, routes);
+        let then = book::without(&now.object, &managed, &named);
+        Some(Wanted { key, now: Some(now.clone()), then })
+    }
+
     fn destination_rule(&self) -> Option<&'a IstioDestinationRule> {
         self.traffic.istio.as_ref()?.destination_rule.as_ref()
     }
@@ -131,6 +155,7 @@ impl<'a> Routers<'a> {
                 namespace: self.gateway_namespace(config).to_owned(),
                 selector: selector.clone(),
             }));
+            out.keys.extend(self.book_key(config));
         }
         if let Some(istio) = &traffic.istio {
             for service in istio.virtual_service.iter().chain(&istio.virtual_services) {
@@ -358,10 +383,12 @@ impl<'a> Routers<'a> {
                 what: "names no route; set httpRoute, grpcRoute, tcpRoute or tlsRoute".to_owned(),
             }));
         }
+        let book = self.book_key(config).and_then(|key| routes.objects.get(&key));
+        let book = book.map(|record| Book::read(&record.object)).unwrap_or_default();
         for named in named {
             let key = self.gateway_key(config, named.kind, &named.name);
             out.push(changed(key, routes, |object| {
-                gateway_api::render(config, &named, intent, object)
+                gateway_api::render(config, &book, &named, intent, object)
             }));
         }
     }

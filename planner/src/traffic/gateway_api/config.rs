@@ -29,6 +29,8 @@ pub struct Config {
     grpc_route_selector: Option<LabelSelector>,
     tcp_route_selector: Option<LabelSelector>,
     tls_route_selector: Option<LabelSelector>,
+    /// The name of the ConfigMap that the plugin keeps.
+    pub config_map: String,
     /// No label while something goes to the new version.
     pub disable_in_progress_label: bool,
     /// Another key for that label.

@@ -3,6 +3,7 @@
 //! Configured as users of the plugin `argoproj-labs/gatewayAPI` have it in Git. A rule is ours where
 //! its `backendRefs` name both Services of the Rollout; of these only `weight` is changed.
 
+pub mod book;
 mod config;
 mod in_progress;
 mod managed;
@@ -12,17 +13,19 @@ mod verify;
 
 use serde_json::{Map, Value};
 
+use self::book::Book;
 pub use self::config::{Config, KEY, Kind, Named};
 pub use self::verify::verified;
 use super::{Intent, Problem};
 
-/// A route as it is to be.
+/// A route as it is to be, without the rules that the plugin made.
 ///
 /// # Errors
 ///
 /// [`Problem`] where no rule of the route is ours: nothing of it is changed.
 pub fn render(
     config: &Config,
+    book: &Book,
     named: &Named,
     intent: &Intent,
     route: &Value,
@@ -37,6 +40,7 @@ pub fn render(
         .pointer_mut("/spec/rules")
         .and_then(Value::as_array_mut)
         .ok_or_else(|| problem("there are none; one has to name both Services".to_owned()))?;
+    book.take_out(named, intent, rules);
     rules.retain(|rule| !rule["name"].as_str().is_some_and(|name| intent.is_managed(name)));
     let mut ours = 0;
     for rule in rules.iter_mut().filter(|rule| is_ours(rule, named, intent)) {

@@ -10,6 +10,15 @@ fn config(json: Value) -> Config {
     Config::read(&RawJson::new(&json)).unwrap()
 }
 
+fn render_without_book(
+    config: &Config,
+    named: &Named,
+    intent: &Intent,
+    route: &Value,
+) -> Result<Value, Problem> {
+    render(config, &Book::default(), named, intent, route)
+}
+
 fn http(name: &str) -> Named {
     Named { kind: Kind::Http, name: name.to_owned(), header_routes: true, rule: None }
 }
@@ -56,7 +65,7 @@ fn of_a_rule_that_names_both_services_the_weights_are_set_and_nothing_else() {
         {"backendRefs": [{"name": "docs", "port": 80, "weight": 3}], "matches": path("/docs")},
     ]));
     let config = config(json!({"disableInProgressLabel": true}));
-    let after = render(&config, &http("web"), &intent(20), &before).unwrap();
+    let after = render_without_book(&config, &http("web"), &intent(20), &before).unwrap();
     let mut expected = before.clone();
     expected["spec"]["rules"][0]["backendRefs"] = backends(Some(80), Some(20));
     assert_eq!(after, expected);
@@ -70,7 +79,7 @@ fn other_backends_of_the_rule_keep_their_weights_within_a_smaller_whole() {
     refs.as_array_mut().unwrap().push(json!({"name": "tap", "port": 80, "weight": 5}));
     let before = route(json!([{"backendRefs": refs}]));
     let intent = Intent { share: Share::new(20, 95), ..intent(0) };
-    let after = render(&Config::default(), &http("web"), &intent, &before).unwrap();
+    let after = render_without_book(&Config::default(), &http("web"), &intent, &before).unwrap();
     let weights: Vec<_> = after["spec"]["rules"][0]["backendRefs"]
         .as_array()
         .unwrap()
@@ -87,11 +96,12 @@ fn a_rule_name_leaves_the_other_rules_alone() {
         {"name": "argo", "backendRefs": backends(Some(100), Some(0))},
     ]));
     let named = Named { rule: Some("argo".to_owned()), ..http("web") };
-    let after = render(&Config::default(), &named, &intent(10), &before).unwrap();
+    let after = render_without_book(&Config::default(), &named, &intent(10), &before).unwrap();
     assert_eq!(after["spec"]["rules"][0], before["spec"]["rules"][0]);
     assert_eq!(after["spec"]["rules"][1]["backendRefs"], backends(Some(90), Some(10)));
     let named = Named { rule: Some("nope".to_owned()), ..http("web") };
-    let problem = render(&Config::default(), &named, &intent(10), &before).unwrap_err();
+    let problem =
+        render_without_book(&Config::default(), &named, &intent(10), &before).unwrap_err();
     assert_eq!(
         problem.to_string(),
         "HTTPRoute web: spec.rules: there is no rule nope that has both Services, web-stable and \
@@ -106,9 +116,12 @@ fn a_thing_of_another_kind_by_the_name_of_a_service_is_not_ours() {
         {"name": "web-canary", "group": "example.com", "kind": "Bucket"},
     ]);
     let before = route(json!([{"backendRefs": refs}]));
-    assert!(render(&Config::default(), &http("web"), &intent(10), &before).is_err());
+    assert!(render_without_book(&Config::default(), &http("web"), &intent(10), &before).is_err());
     for rules in [json!([]), Value::Null, json!({"not": "a list"})] {
-        assert!(render(&Config::default(), &http("web"), &intent(10), &route(rules)).is_err());
+        assert!(
+            render_without_book(&Config::default(), &http("web"), &intent(10), &route(rules))
+                .is_err()
+        );
     }
 }
 
@@ -125,7 +138,7 @@ fn a_header_route_stands_before_each_rule_that_is_ours() {
         {"backendRefs": backends(Some(100), Some(0))},
     ]));
     let intent = Intent { routes: vec![beta()], ..intent(10) };
-    let after = render(&Config::default(), &http("web"), &intent, &before).unwrap();
+    let after = render_without_book(&Config::default(), &http("web"), &intent, &before).unwrap();
     let header = json!([{"name": "X-Beta", "type": "Exact", "value": "yes"}]);
     let canary = json!([{"name": "web-canary", "port": 80, "weight": 1}]);
     assert_eq!(
@@ -143,10 +156,10 @@ fn a_header_route_stands_before_each_rule_that_is_ours() {
             {"backendRefs": backends(Some(90), Some(10))},
         ])
     );
-    let again = render(&Config::default(), &http("web"), &intent, &after).unwrap();
+    let again = render_without_book(&Config::default(), &http("web"), &intent, &after).unwrap();
     assert_eq!(again, after);
     let listed = Named { header_routes: false, ..http("web") };
-    let without = render(&Config::default(), &listed, &intent, &after).unwrap();
+    let without = render_without_book(&Config::default(), &listed, &intent, &after).unwrap();
     assert_eq!(without["spec"]["rules"].as_array().unwrap().len(), 2);
 }
 
@@ -160,7 +173,7 @@ fn a_mirror_route_copies_what_it_matches_and_sends_it_on_as_before() {
     let copy = Route::Mirror { matches: vec![wanted], percentage: Some(10) };
     let routes = vec![Managed { name: "copy".to_owned(), route: copy }];
     let intent = Intent { routes, ..intent(0) };
-    let after = render(&Config::default(), &http("web"), &intent, &before).unwrap();
+    let after = render_without_book(&Config::default(), &http("web"), &intent, &before).unwrap();
     assert_eq!(
         after["spec"]["rules"][0],
         json!({
@@ -174,7 +187,7 @@ fn a_mirror_route_copies_what_it_matches_and_sends_it_on_as_before() {
         })
     );
     let grpc = Named { kind: Kind::Grpc, ..http("web") };
-    let after = render(&Config::default(), &grpc, &intent, &before).unwrap();
+    let after = render_without_book(&Config::default(), &grpc, &intent, &before).unwrap();
     assert_eq!(after["spec"]["rules"].as_array().unwrap().len(), 1);
 }
 
@@ -183,7 +196,7 @@ fn the_label_stays_until_the_last_rollout_that_shares_the_route_is_through() {
     let before = route(json!([{"backendRefs": backends(Some(100), Some(0))}]));
     let other = Intent { rollout: "shop/other".to_owned(), ..intent(30) };
     let render = |intent: &Intent, route: &Value| {
-        super::render(&Config::default(), &http("web"), intent, route).unwrap()
+        render_without_book(&Config::default(), &http("web"), intent, route).unwrap()
     };
     let one = render(&intent(20), &before);
     let label = "rollouts.argoproj.io/gatewayapi-canary";
@@ -269,13 +282,13 @@ proptest! {
         before["spec"]["parentRefs"] = extra;
         let routes = if header { vec![beta()] } else { Vec::new() };
         let intent = Intent { routes, ..intent(canary) };
-        let Ok(after) = render(&Config::default(), &http("web"), &intent, &before) else {
+        let Ok(after) = render_without_book(&Config::default(), &http("web"), &intent, &before) else {
             return Ok(());
         };
-        prop_assert_eq!(&render(&Config::default(), &http("web"), &intent, &after).unwrap(), &after);
+        prop_assert_eq!(&render_without_book(&Config::default(), &http("web"), &intent, &after).unwrap(), &after);
         let home = Intent { share: Share::new(0, 100), routes: Vec::new(), ..intent };
-        let back = render(&Config::default(), &http("web"), &home, &after).unwrap();
-        let direct = render(&Config::default(), &http("web"), &home, &before).unwrap();
+        let back = render_without_book(&Config::default(), &http("web"), &home, &after).unwrap();
+        let direct = render_without_book(&Config::default(), &http("web"), &home, &before).unwrap();
         prop_assert_eq!(&back, &direct);
         let mut same = direct;
         for (rule, was) in same["spec"]["rules"].as_array_mut().unwrap().iter_mut()
