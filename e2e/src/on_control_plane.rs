@@ -26,7 +26,7 @@ use crate::loopback::Server;
 use crate::prometheus::Prometheus;
 
 /// The kinds that a scenario looks at.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "Rollout",
     "ReplicaSet",
     "Service",
@@ -36,6 +36,7 @@ const KINDS: [&str; 13] = [
     "Event",
     "Deployment",
     "EndpointSlice",
+    "ConfigMap",
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
     "ResourceQuota",
