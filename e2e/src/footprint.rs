@@ -53,8 +53,8 @@ pub const FIELDS: [(&str, &str); 36] = [
 /// What is the controller's own: it creates these, and owns all that they hold.
 const CREATED: [&str; 5] = ["replicasets", "analysisruns", "jobs", "events", "trafficsplits"];
 
-/// What others left, and goes when nothing stands in it any more.
-const DELETED: [&str; 1] = ["configmaps"];
+/// What Argo Rollouts left, and goes.
+const DELETED: [&str; 2] = ["configmaps", "apisixroutes"];
 
 /// Of these the controller creates one beside that of the user, whose name ends so.
 const CREATED_BESIDE: [&str; 2] = ["ingresses", "mappings"];

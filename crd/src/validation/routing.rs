@@ -64,18 +64,37 @@ pub(super) fn check(routing: &RolloutTrafficRouting, path: &Path, problems: &mut
 
 /// A router that names no object would leave the requests where they are.
 fn check_names(routing: &RolloutTrafficRouting, path: &Path, problems: &mut Problems) {
-    if let Some(nginx) = &routing.nginx {
-        let path = path.field("nginx");
-        match (nginx.stable_ingress.is_empty(), nginx.stable_ingresses.is_empty()) {
-            (true, true) => {
-                problems.add(&path, "names no Ingress, set stableIngress or stableIngresses");
+    let mut one_or_several = |router, [one, several]: [&str; 2], is_set: [bool; 2], kind| {
+        let path = path.field(router);
+        match is_set {
+            [false, false] => {
+                problems.add(&path, format!("names no {kind}, set {one} or {several}"));
             }
-            (false, false) => problems.add(
-                &path.field("stableIngresses"),
-                "must not be set beside stableIngress, remove one of them",
+            [true, true] => problems.add(
+                &path.field(several),
+                format!("must not be set beside {one}, remove one of them"),
             ),
             _ => {}
         }
+    };
+    if let Some(nginx) = &routing.nginx {
+        let is_set = [!nginx.stable_ingress.is_empty(), !nginx.stable_ingresses.is_empty()];
+        one_or_several("nginx", ["stableIngress", "stableIngresses"], is_set, "Ingress");
+    }
+    if let Some(alb) = &routing.alb {
+        let is_set = [!alb.ingress.is_empty(), !alb.ingresses.is_empty()];
+        one_or_several("alb", ["ingress", "ingresses"], is_set, "Ingress");
+    }
+    if let Some(istio) = &routing.istio {
+        let is_set = [istio.virtual_service.is_some(), !istio.virtual_services.is_empty()];
+        let fields = ["virtualService", "virtualServices"];
+        one_or_several("istio", fields, is_set, "VirtualService");
+    }
+    if routing.ambassador.as_ref().is_some_and(|ambassador| ambassador.mappings.is_empty()) {
+        problems.add(
+            &path.field("ambassador").field("mappings"),
+            "is missing, it has to name a Mapping",
+        );
     }
     if routing.traefik.as_ref().is_some_and(|it| it.weighted_traefik_service_name.is_empty()) {
         let path = path.field("traefik").field("weightedTraefikServiceName");

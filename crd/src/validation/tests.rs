@@ -170,6 +170,12 @@ fn canaries() {
         with(json!({"trafficRouting": {"nginx": {}, "traefik": {"weightedTraefikServiceName": ""},
             "apisix": {}, "appMesh": {"virtualNodeGroup": {"stableVirtualNodeRef": {"name": "n"}}}},
             "canaryService": "c", "stableService": "s"})),
+        with(json!({"trafficRouting": {"alb": {"servicePort": 80}, "istio": {},
+            "ambassador": {"mappings": []}}, "canaryService": "c", "stableService": "s"})),
+        with(json!({"trafficRouting": {
+            "alb": {"ingress": "i", "ingresses": ["j"], "servicePort": 80},
+            "istio": {"virtualService": {"name": "v"}, "virtualServices": [{"name": "w"}]}},
+            "canaryService": "c", "stableService": "s"})),
         with(json!({"replicaProgressThreshold": {"type": "Percent", "value": 101}})),
         with(json!({"replicaProgressThreshold": {"type": "Pod", "value": 1}})),
         with(

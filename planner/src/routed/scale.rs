@@ -256,14 +256,16 @@ fn given_up(
     routed: &BTreeSet<String>,
 ) -> Fate {
     let pods = rs.desired;
-    let whole = release.stable.as_ref().is_some_and(|stable| stable.serving() >= release.replicas);
+    // No more than its Rollout's owner can spare: its pods may be in the way of those that are missing.
+    let fewest = release.bounds.fewest;
+    let enough = release.stable.as_ref().is_some_and(|stable| stable.serving() >= fewest);
     if let Some(step) = step_down(release, routing) {
         let note = (NEXT_WEIGHT_AT.to_owned(), Some(step.next.to_string()));
         let notes = step.begins.then_some(note).into_iter().collect();
         return Fate { notes, wake: Wake::At(step.next.to_chrono()), ..Fate::of(pods) };
     }
     let in_use = routing.in_use(release).contains(&rs.hash) || !routing.is_certain();
-    if rs.desired == Pods::ZERO || in_use || !whole {
+    if rs.desired == Pods::ZERO || in_use || !enough {
         return Fate::of(pods);
     }
     let not_promoted = (NOT_PROMOTED.to_owned(), Some("true".to_owned()));

@@ -189,6 +189,8 @@ impl<'a> Routers<'a> {
         }
         if let Some(route) = traffic.apisix.as_ref().and_then(|config| config.route.as_ref()) {
             out.keys.insert(self.key(RouteKind::ApisixRoute, &route.name));
+            // Argo Rollouts makes a route of its own for each header route.
+            out.controlled.insert(RouteKind::ApisixRoute);
         }
         if let Some(config) = &traffic.ambassador {
             for name in &config.mappings {

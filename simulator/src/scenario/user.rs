@@ -184,6 +184,17 @@ impl<'a> User<'a> {
         if !is_cluster_wide(&kind) {
             object["metadata"]["namespace"] = Value::from(self.backend.namespace());
         }
+        // Which uid its owner has is known to the API server alone.
+        for place in 0.. {
+            let pointer = format!("/metadata/ownerReferences/{place}");
+            let Some(owner) = object.pointer(&pointer).cloned() else { break };
+            let text = |field: &str| owner[field].as_str().unwrap_or_default();
+            if owner["uid"].is_null() {
+                let found = self.get(text("kind"), text("name")).await?;
+                object["metadata"]["ownerReferences"][place]["uid"] =
+                    found["metadata"]["uid"].clone();
+            }
+        }
         match self.get(&kind, &name).await {
             Ok(_) => self.patch(&kind, &name, None, &object).await,
             Err(_) => {
