@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use kube::Client;
 use serde_json::{Value, json};
 use sluice_crd::rollout::RolloutStatus;
@@ -30,6 +31,9 @@ pub type Policy = Arc<dyn Fn(&Snapshot) -> Plan + Send + Sync>;
 
 /// Facts of one generation are fetched this often at most.
 pub(crate) const FACTS_PAUSE: Duration = Duration::from_secs(5);
+
+/// A look at load balancers that takes longer is one for the next pass.
+const SHORT_LOOK: TimeDelta = TimeDelta::seconds(1);
 
 /// A write that gets no answer is told of in the status once so many passes have failed: after some
 /// ten seconds, which a busy API server may need.
@@ -175,7 +179,12 @@ async fn pass(
     }
     if plan.needs.contains(&Need::LoadBalancers) {
         let look = facts::load_balancers(&shell.client, &shell.aws, &shell.clock, snapshot).await;
+        let took = look.at - snapshot.now;
         snapshot.facts.load_balancers = Some(look);
+        if took > SHORT_LOOK {
+            // What is known of the pods is too old to act on; the look is kept.
+            return Ok(Wake::At(shell.clock.now()));
+        }
         plan = (shell.policy)(snapshot);
     }
     // Not limited: what is evicted is decided by how the pods stand at this instant.

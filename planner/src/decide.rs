@@ -214,9 +214,9 @@ fn actions(
     }
     moves.actions.extend(workload::scale_down(release, stage, &moves.asked, status));
     moves.actions.extend(services::releases(release));
-    moves.actions.extend(routed::leavings(release));
     // What is measured comes before what is cleared away: a refusal ends a pass.
     moves.actions.extend(decision.runs.actions.iter().cloned());
+    moves.actions.extend(routed::cleared(release, stage, &decision.entry.cursor));
     moves.actions.extend(history::deletions(release));
     moves.actions.extend(analysis::deletions(release, decision.runs));
     (moves, switches)
@@ -240,7 +240,7 @@ pub(crate) fn towards(
         let moves = routed::moves(release, routing, stage, &entry.cursor, &routed);
         let mut switches = routed::switches(release, routing, stage, &entry.cursor, &moves.asked);
         let course = routed::course(release, routing, stage, &entry.cursor);
-        switches.actions.extend(routed::actions(release, routing, &course));
+        switches.actions.extend(routed::actions(routing, &course));
         return (moves, switches);
     }
     if let Some(gate) = entry.gate {

@@ -358,3 +358,32 @@ proptest! {
         prop_assert!(again.is_none(), "{again:?} is written again and again");
     }
 }
+
+/// A `setCanaryScale` of no pods, in the middle of a canary that half of the requests are sent to.
+fn scaled_to_none(dynamic: bool, sets: [i64; 2]) -> World {
+    let [new, stable] = sets;
+    World {
+        replicas: 4,
+        steps: json!([{"setWeight": 50}, {"setCanaryScale": {"replicas": 0}}]),
+        dynamic,
+        index: 1,
+        stable: Some(1),
+        current: true,
+        flags: [false; 3],
+        sets: [Some([new, new]), Some([stable, stable]), None],
+        services: [Some(1), Some(0)],
+        weight: Some(50),
+        told: Some(50),
+    }
+}
+
+#[test]
+fn pods_go_after_the_requests() {
+    for (world, pods) in
+        [(scaled_to_none(false, [2, 4]), [2, 4]), (scaled_to_none(true, [2, 2]), [2, 4])]
+    {
+        let s = snapshot(&world);
+        let asked = asked(&s, &plan(&s).actions);
+        assert_eq!([asked["a"], asked["b"]], pods, "{world:?}");
+    }
+}

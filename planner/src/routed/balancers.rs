@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sluice_crd::rollout::RolloutStatus;
 
 use super::Routing;
-use super::course::course;
+use super::course::{course, is_written};
 use crate::conditions::{self, kinds};
 use crate::plan::Wake;
 use crate::quantity::Pods;
 use crate::release::{Release, Strategy};
 use crate::snapshot::{Need, Needs, ReplicaSetRecord, Snapshot};
-use crate::stage::Entry;
+use crate::stage::{Entry, Stage};
 use crate::traffic::Problem;
 use crate::traffic::alb::verify::{Asked, Look, Question, Trouble};
 use crate::transition::{Transition, reasons};
@@ -107,10 +107,21 @@ pub(crate) fn needs(release: &Release<'_>, entry: &Entry) -> (Needs, Wake) {
     let Some(routing) = &release.routing else { return nothing };
     let Some(balancers) = &routing.balancers else { return nothing };
     let asked = routing.asked();
+    let course = course(release, routing, entry.stage, &entry.cursor);
+    // An abort waits for nobody's answer.
+    if entry.stage == Stage::Aborted && !is_written(routing, &course) {
+        return nothing;
+    }
     if asked.iter().any(|one| one.is_unseen(balancers.look)) {
         return ([Need::LoadBalancers].into(), Wake::OnChange);
     }
-    let course = course(release, routing, entry.stage, &entry.cursor);
+    // Requests are about to go to other pods, and targets come and go without the Ingress.
+    let share = course.share.canary();
+    let moves = share > routing.seen.least || share < routing.seen.most;
+    let is_old = balancers.look.is_some_and(|look| look.at + PAUSE <= balancers.now);
+    if moves && is_old && asked.iter().any(|one| one.question().is_some()) {
+        return ([Need::LoadBalancers].into(), Wake::OnChange);
+    }
     let unserved = course.waits.filter(|waits| waits.unserved.is_some());
     // Without a load balancer there is nothing to look at but the Ingress, and that is watched.
     let Some(look) = balancers.look.filter(|_| !routing.is_certain() || unserved.is_some()) else {

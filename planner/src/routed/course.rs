@@ -11,7 +11,7 @@ use crate::release::Release;
 use crate::snapshot::ReplicaSetRecord;
 use crate::stage::Stage;
 use crate::steps::{Cursor, enough};
-use crate::traffic::routers::{Wanted, left_behind};
+use crate::traffic::routers::Wanted;
 use crate::traffic::{Managed, Problem, Share};
 
 /// What the routers are to be told now.
@@ -105,8 +105,7 @@ fn forward(release: &Release<'_>, routing: &Routing<'_>, index: usize) -> Course
     let (share, routes) = (frame.share(), frame.routes(routing.managed_order()));
     let seen = &routing.seen;
     let serving = release.new.available();
-    // It is to have no pods: they go after the requests.
-    let goes = frame.canary() == Pods::ZERO && release.replicas > Pods::ZERO;
+    let goes = share != frame.sent();
     // Nothing is sent to a version without pods, nor to one that is neither new nor stable.
     if serving == Pods::ZERO || goes || !routing.canary_leads_to(release, release.new.hash()) {
         return back(release, routing);
@@ -197,12 +196,12 @@ fn back(release: &Release<'_>, routing: &Routing<'_>) -> Course {
         if routing.stable_strays_from(release, &to.hash) {
             return hold(release, routing, None, None);
         }
-        // After a promotion the pods of the new version are new to the stable Service.
+        // After a promotion its pods are new to the stable Service.
         return match routing.is_served(routing.stable_service, Some(to), needed) {
-            Err(problem) if release.is_steady() => {
+            Err(problem) => {
                 hold(release, routing, None, Some(Waits { unserved: Some(problem), ..waits }))
             }
-            _ => nothing(routing),
+            Ok(()) => nothing(routing),
         };
     }
     let now = routing.canary_serving(release);
@@ -282,19 +281,12 @@ pub(crate) fn reached(release: &Release<'_>, routing: &Routing<'_>, cursor: &Cur
 }
 
 /// The writes that make the routers do so.
-pub(crate) fn actions(
-    release: &Release<'_>,
-    routing: &Routing<'_>,
-    course: &Course,
-) -> Vec<Action> {
+pub(crate) fn actions(routing: &Routing<'_>, course: &Course) -> Vec<Action> {
     let intent = routing.intent(course.share, course.routes.clone());
     let rendered = routing.routers.weights(&intent, routing.routes);
     let what = format!("send {} of {} requests to the canary", course.share.canary(), routing.full);
     let wanted = rendered.into_iter().filter_map(Result::ok);
-    // It tells of rules, and goes after them.
-    let wanted = wanted.chain(routing.routers.book(routing.routes));
-    let left = left_behind(release.rollout, &routing.named.keys, routing.routes);
-    wanted.chain(left).filter_map(|wanted| write(wanted, &what)).collect()
+    wanted.filter_map(|wanted| write(wanted, &what)).collect()
 }
 
 /// The write that makes an object what it is to be, if it takes one.

@@ -36,6 +36,8 @@ use crate::plan::Action;
 use crate::quantity::Pods;
 use crate::release::Release;
 use crate::snapshot::{RolloutRecord, Snapshot};
+use crate::stage::Stage;
+use crate::steps::Cursor;
 use crate::traffic::objects::{Named, Routes};
 use crate::traffic::routers::{self, Routers};
 use crate::traffic::{Intent, Managed, Problem, Share};
@@ -114,7 +116,7 @@ impl<'a> Routing<'a> {
     fn intent(&self, share: Share, routes: Vec<Managed>) -> Intent {
         let managed = self.canary.traffic_routing.iter().flat_map(|t| &t.managed_routes);
         let steps = self.canary.steps.iter().flatten();
-        let headers = steps.filter_map(|step| step.set_header_route.as_ref());
+        let possible = steps.flat_map(sizes::managed).filter(|(_, is_set)| *is_set);
         Intent {
             rollout: self.rollout.clone(),
             stable: self.stable_service.to_owned(),
@@ -122,7 +124,7 @@ impl<'a> Routing<'a> {
             share,
             routes,
             managed: managed.map(|route| route.name.clone()).collect(),
-            headers: headers.map(|route| (route.name.clone(), route.r#match.clone())).collect(),
+            possible: possible.map(|(managed, _)| managed).collect(),
         }
     }
 
@@ -193,11 +195,19 @@ fn has_leavings(release: &Release<'_>) -> bool {
         && (routers::is_unread(&named, routes) || !leavings(release).is_empty())
 }
 
-/// Takes away what was made for a router that the Rollout no longer has.
-pub(crate) fn leavings(release: &Release<'_>) -> Vec<Action> {
-    if release.routing.is_some() {
+/// Takes away what was made for a router that the Rollout no longer has, and what a predecessor left;
+/// where there is a router, once that does what it is to do.
+pub(crate) fn cleared(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Vec<Action> {
+    let Some(routing) = &release.routing else { return leavings(release) };
+    if !course::is_written(routing, &course(release, routing, stage, cursor)) {
         return Vec::new();
     }
+    let left = routers::left_behind(release.rollout, &routing.named.keys, routing.routes);
+    let all = routing.routers.book(routing.routes).into_iter().chain(left);
+    all.filter_map(|wanted| course::write(wanted, "")).collect()
+}
+
+fn leavings(release: &Release<'_>) -> Vec<Action> {
     let left = routers::left_behind(release.rollout, &BTreeSet::new(), &release.snapshot.routes);
     left.into_iter().filter_map(|wanted| course::write(wanted, "")).collect()
 }

@@ -177,9 +177,7 @@ pub(super) fn of_new(
             // More is sent to it than the step says: it keeps what it has for that.
             let in_use = match routing.seen.most {
                 _ if !leads_to_it => Pods::ZERO,
-                most if most > frame.share().canary() => {
-                    now.min(part(most, routing.full, replicas))
-                }
+                most if most > frame.sent().canary() => now.min(part(most, routing.full, replicas)),
                 // However few its steps ask for: what leads to it is moved first.
                 _ => now.min(replicas).min(Pods::ONE),
             };

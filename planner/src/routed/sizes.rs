@@ -46,6 +46,15 @@ impl Frame<'_> {
         Share::new(u32::try_from(weight).unwrap_or(0), self.full)
     }
 
+    /// The share that is to be sent to the new version: none where it is to have no pods. These go after
+    /// the requests.
+    pub(crate) fn sent(&self) -> Share {
+        match self.canary() {
+            Pods::ZERO if self.replicas > Pods::ZERO => Share::new(0, self.full),
+            _ => self.share(),
+        }
+    }
+
     /// The managed routes that the steps so far have set and not taken away, in the order of
     /// `managedRoutes`; none past the last step.
     pub(crate) fn routes(&self, order: &[ManagedRoute]) -> Vec<Managed> {
@@ -54,16 +63,9 @@ impl Frame<'_> {
         }
         let mut out: Vec<Managed> = Vec::new();
         for step in self.steps.iter().take(self.index + 1) {
-            if let Some(header) = &step.set_header_route {
-                let route = Route::Header(header.r#match.clone());
-                replace(&mut out, &header.name, !header.r#match.is_empty(), route);
-            }
-            if let Some(mirror) = &step.set_mirror_route {
-                let route = Route::Mirror {
-                    matches: mirror.r#match.clone(),
-                    percentage: mirror.percentage,
-                };
-                replace(&mut out, &mirror.name, !mirror.r#match.is_empty(), route);
+            for (managed, is_set) in managed(step) {
+                out.retain(|known| known.name != managed.name);
+                out.extend(Some(managed).filter(|_| is_set));
             }
         }
         let place = |name: &str| order.iter().position(|route| route.name == name);
@@ -90,7 +92,7 @@ impl Frame<'_> {
     /// Pods of the stable version at this step, where nothing else holds it.
     pub(crate) fn stable(&self) -> Pods {
         if self.dynamic {
-            self.least(part(self.share().stable(), self.full, self.replicas))
+            self.least(part(self.sent().stable(), self.full, self.replicas))
         } else {
             self.replicas
         }
@@ -123,12 +125,18 @@ impl Frame<'_> {
     }
 }
 
-/// Sets a route, or takes it away.
-fn replace(all: &mut Vec<Managed>, name: &str, is_set: bool, route: Route) {
-    all.retain(|known| known.name != name);
-    if is_set {
-        all.push(Managed { name: name.to_owned(), route });
-    }
+/// The routes that a step is about, and whether it sets them or takes them away.
+pub(super) fn managed(step: &CanaryStep) -> impl Iterator<Item = (Managed, bool)> {
+    let header = step.set_header_route.as_ref().map(|header| {
+        let route = Route::Header(header.r#match.clone());
+        (Managed { name: header.name.clone(), route }, !header.r#match.is_empty())
+    });
+    let mirror = step.set_mirror_route.as_ref().map(|mirror| {
+        let (matches, percentage) = (mirror.r#match.clone(), mirror.percentage);
+        let route = Route::Mirror { matches, percentage };
+        (Managed { name: mirror.name.clone(), route }, !mirror.r#match.is_empty())
+    });
+    header.into_iter().chain(mirror)
 }
 
 /// `weight` of `full` of all pods, rounded up.

@@ -36,8 +36,8 @@ pub struct Intent {
     pub routes: Vec<Managed>,
     /// All names in `managedRoutes`: what bears one of them and is not wanted goes.
     pub managed: Vec<String>,
-    /// The header routes that any of the steps sets: what a predecessor may have made of them.
-    pub headers: Vec<(String, Vec<HeaderRoutingMatch>)>,
+    /// The routes that any of the steps sets: what may have been made of them, by whomever.
+    pub possible: Vec<Managed>,
 }
 
 /// A part of all requests: so many of so many.

@@ -460,13 +460,19 @@ pub(crate) fn left_behind(
     wanted: &BTreeSet<RouteKey>,
     routes: &Routes,
 ) -> Vec<Wanted> {
+    let traffic = rollout.spec.strategy.canary.as_ref().and_then(|c| c.traffic_routing.as_ref());
+    let is_managed = |name: &str| {
+        traffic.is_some_and(|traffic| traffic.managed_routes.iter().any(|route| route.name == name))
+    };
     let own = |record: &Arc<RouteRecord>| {
         record.controller.as_deref() == Some(rollout.uid.as_str()) && !record.deleting
     };
+    // Of these the Rollout's owner may have hung others on it.
+    let is_made = |key: &RouteKey| key.kind != RouteKind::ApisixRoute || is_managed(&key.name);
     routes
         .objects
         .iter()
-        .filter(|(key, record)| own(record) && !wanted.contains(key))
+        .filter(|(key, record)| own(record) && is_made(key) && !wanted.contains(key))
         .map(|(key, record)| Wanted { key: key.clone(), now: Some(record.clone()), then: None })
         .collect()
 }

@@ -7,7 +7,13 @@ use sluice_crd::rollout::{HeaderRoutingMatch, RouteMatch, StringMatch};
 use super::{Kind, Named, leads_to, object};
 use crate::traffic::{Intent, Managed, Route, Text, begins_with, text};
 
-pub(super) fn rules(named: &Named, intent: &Intent, sources: &[Value]) -> Vec<Value> {
+/// The rules for some managed routes, made of the rules that are ours.
+pub(super) fn rules(
+    named: &Named,
+    intent: &Intent,
+    routes: &[Managed],
+    sources: &[Value],
+) -> Vec<Value> {
     let of = |managed: &Managed| -> Vec<Value> {
         let build = |source: &Value| match &managed.route {
             Route::Header(headers) if named.header_routes => {
@@ -27,7 +33,25 @@ pub(super) fn rules(named: &Named, intent: &Intent, sources: &[Value]) -> Vec<Va
             })
             .collect()
     };
-    intent.routes.iter().flat_map(of).collect()
+    routes.iter().flat_map(of).collect()
+}
+
+/// Whether a rule holds what another one does, whatever their names and weights are. Standard CRDs of
+/// the Gateway API have names in rules since v1.4: an older API server takes them off.
+pub(super) fn is_alike(rule: &Value, other: &Value) -> bool {
+    let bare = |rule: &Value| {
+        let mut rule = rule.clone();
+        if let Some(rule) = rule.as_object_mut() {
+            rule.remove("name");
+        }
+        for to in rule["backendRefs"].as_array_mut().into_iter().flatten() {
+            if let Some(to) = to.as_object_mut() {
+                to.remove("weight");
+            }
+        }
+        rule
+    };
+    bare(rule) == bare(other)
 }
 
 /// Requests of a rule that have the headers, all of them to the new version.

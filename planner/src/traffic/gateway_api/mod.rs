@@ -42,6 +42,7 @@ pub fn render(
         .ok_or_else(|| problem("there are none; one has to name both Services".to_owned()))?;
     book.take_out(named, intent, rules);
     rules.retain(|rule| !rule["name"].as_str().is_some_and(|name| intent.is_managed(name)));
+    let is_nameless = take_out_nameless(named, intent, rules);
     let mut ours = 0;
     for rule in rules.iter_mut().filter(|rule| is_ours(rule, named, intent)) {
         weigh(rule, intent);
@@ -61,11 +62,28 @@ pub fn render(
     let sources: Vec<Value> =
         rules.iter().filter(|rule| is_ours(rule, named, intent)).cloned().collect();
     // Where two rules match a request equally well, the first one gets it.
-    let mut all = managed::rules(named, intent, &sources);
+    let mut all = managed::rules(named, intent, &intent.routes, &sources);
+    for rule in all.iter_mut().filter(|_| is_nameless) {
+        if let Some(rule) = rule.as_object_mut() {
+            rule.remove("name");
+        }
+    }
     all.append(rules);
     out["spec"]["rules"] = Value::Array(all);
     in_progress::mark(config, intent, &mut out);
     Ok(out)
+}
+
+/// Takes out what we made, where the API server has taken the names off; whether it has.
+fn take_out_nameless(named: &Named, intent: &Intent, rules: &mut Vec<Value>) -> bool {
+    let ours: Vec<Value> =
+        rules.iter().filter(|rule| is_ours(rule, named, intent)).cloned().collect();
+    let possible = managed::rules(named, intent, &intent.possible, &ours);
+    let before = rules.len();
+    rules.retain(|rule| {
+        !(rule["name"].is_null() && possible.iter().any(|made| managed::is_alike(made, rule)))
+    });
+    rules.len() < before
 }
 
 /// The weights that stand in a route, canary and stable, of the first rule that is ours.

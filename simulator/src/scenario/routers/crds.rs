@@ -24,15 +24,26 @@ struct Variant {
     kind: Option<&'static str>,
     group: Option<&'static str>,
     version: &'static str,
+    /// Rules have no names, and nothing is kept there that is not typed.
+    is_nameless: bool,
 }
 
-const VARIANTS: [Variant; 6] = [
+const VARIANTS: [Variant; 7] = [
     Variant {
         name: "gateway-api-v1beta1",
         of: "gateway-api",
         kind: Some("HTTPRoute"),
         group: None,
         version: "v1beta1",
+        is_nameless: false,
+    },
+    Variant {
+        name: "gateway-api-v1.3",
+        of: "gateway-api",
+        kind: Some("HTTPRoute"),
+        group: None,
+        version: "v1",
+        is_nameless: true,
     },
     variant("istio-v1beta1", "istio", "v1beta1"),
     variant("istio-v1alpha3", "istio", "v1alpha3"),
@@ -44,11 +55,12 @@ const VARIANTS: [Variant; 6] = [
         kind: None,
         group: Some("traefik.containo.us"),
         version: "v1alpha1",
+        is_nameless: false,
     },
 ];
 
 const fn variant(name: &'static str, of: &'static str, version: &'static str) -> Variant {
-    Variant { name, of, kind: None, group: None, version }
+    Variant { name, of, kind: None, group: None, version, is_nameless: false }
 }
 
 /// The CustomResourceDefinitions of a set.
@@ -69,6 +81,13 @@ pub fn of_set(name: &str) -> Result<Vec<Value>, String> {
     crds.retain(|crd| variant.kind.is_none_or(|kind| crd["spec"]["names"]["kind"] == kind));
     for crd in &mut crds {
         crd["spec"]["versions"][0]["name"] = variant.version.into();
+        let rule = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/rules/items";
+        if let Some(rule) = crd.pointer_mut(rule).filter(|_| variant.is_nameless) {
+            rule["x-kubernetes-preserve-unknown-fields"] = false.into();
+            if let Some(fields) = rule["properties"].as_object_mut() {
+                fields.remove("name");
+            }
+        }
         if let Some(group) = variant.group {
             let plural = crd["spec"]["names"]["plural"].as_str().unwrap_or_default();
             crd["metadata"]["name"] = format!("{plural}.{group}").into();
