@@ -217,8 +217,10 @@ fn canary_goal<'a>(
             let frame = routing.frame(release.replicas, cursor.index);
             let wanted = frame.canary() > Pods::ZERO;
             let serving = new(release).filter(|rs| wanted && rs.serving() > Pods::ZERO);
-            // Told to send nothing, the router may still do: more than a few pods could take.
-            let serving = serving.filter(|_| leads_to_new || routing.is_certain());
+            // Told to send nothing, the router may say that it still does: more than a few pods could
+            // take. Where it cannot be asked, steps go on.
+            let sends_nothing = || routing.verified().is_none_or(|said| said.is_ok());
+            let serving = serving.filter(|_| leads_to_new || sends_nothing());
             match serving {
                 Some(new) => Some((new, Pods::ONE)),
                 // It lost its pods; they come back, or an abort brings it back.
