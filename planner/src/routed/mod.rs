@@ -38,7 +38,7 @@ use crate::release::Release;
 use crate::snapshot::{RolloutRecord, Snapshot};
 use crate::stage::Stage;
 use crate::steps::Cursor;
-use crate::traffic::objects::{Named, Routes};
+use crate::traffic::objects::{Named, RouteKind, Routes};
 use crate::traffic::routers::{self, Routers};
 use crate::traffic::{Intent, Managed, Problem, Share};
 
@@ -195,16 +195,15 @@ fn has_leavings(release: &Release<'_>) -> bool {
         && (routers::is_unread(&named, routes) || !leavings(release).is_empty())
 }
 
-/// Takes away what was made for a router that the Rollout no longer has, and what a predecessor left;
-/// where there is a router, once that does what it is to do.
+/// Takes away what was made for a router that the Rollout no longer has: at once, since after a restart
+/// nobody would look for it. What a predecessor left goes once the routers do what they are to do.
 pub(crate) fn cleared(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> Vec<Action> {
     let Some(routing) = &release.routing else { return leavings(release) };
-    if !course::is_written(routing, &course(release, routing, stage, cursor)) {
-        return Vec::new();
-    }
+    let is_so = course::is_written(routing, &course(release, routing, stage, cursor));
     let left = routers::left_behind(release.rollout, &routing.named.keys, routing.routes);
-    let all = routing.routers.book(routing.routes).into_iter().chain(left);
-    all.filter_map(|wanted| course::write(wanted, "")).collect()
+    let left = left.into_iter().filter(|left| is_so || left.key.kind != RouteKind::ApisixRoute);
+    let book = routing.routers.book(routing.routes).filter(|_| is_so);
+    book.into_iter().chain(left).filter_map(|wanted| course::write(wanted, "")).collect()
 }
 
 fn leavings(release: &Release<'_>) -> Vec<Action> {
