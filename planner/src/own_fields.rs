@@ -71,9 +71,12 @@ impl Action {
                 let field = "spec.replicas".to_owned();
                 vec![OwnField::of(format!("Deployment {name}"), field, to.to_string())]
             }
-            Self::PatchRoute { key, .. } if key.kind == RouteKind::ConfigMap => Vec::new(),
             Self::PatchRoute { key, what, .. } => {
-                let field = "what sends requests to a version".to_owned();
+                let field = match key.kind {
+                    RouteKind::ConfigMap => "data",
+                    _ => "what sends requests to a version",
+                };
+                let field = field.to_owned();
                 let own = OwnField::of(key.to_string(), field, what.clone());
                 vec![OwnField { longest_pause: LONGEST_PAUSE_OF_A_SERVICE, ..own }]
             }

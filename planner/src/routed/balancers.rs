@@ -107,6 +107,10 @@ pub(crate) fn needs(release: &Release<'_>, entry: &Entry) -> (Needs, Wake) {
     let Some(routing) = &release.routing else { return nothing };
     let Some(balancers) = &routing.balancers else { return nothing };
     let asked = routing.asked();
+    // Without a load balancer there is nothing to look at but the Ingress, and that is watched.
+    if asked.iter().all(|one| one.question().is_none()) {
+        return nothing;
+    }
     let course = course(release, routing, entry.stage, &entry.cursor);
     // An abort waits for nobody's answer.
     if entry.stage == Stage::Aborted && !is_written(routing, &course) {
@@ -119,11 +123,10 @@ pub(crate) fn needs(release: &Release<'_>, entry: &Entry) -> (Needs, Wake) {
     let share = course.share.canary();
     let moves = share > routing.seen.least || share < routing.seen.most;
     let is_old = balancers.look.is_some_and(|look| look.at + PAUSE <= balancers.now);
-    if moves && is_old && asked.iter().any(|one| one.question().is_some()) {
+    if moves && is_old {
         return ([Need::LoadBalancers].into(), Wake::OnChange);
     }
     let unserved = course.waits.filter(|waits| waits.unserved.is_some());
-    // Without a load balancer there is nothing to look at but the Ingress, and that is watched.
     let Some(look) = balancers.look.filter(|_| !routing.is_certain() || unserved.is_some()) else {
         return nothing;
     };
@@ -135,9 +138,6 @@ pub(crate) fn needs(release: &Release<'_>, entry: &Entry) -> (Needs, Wake) {
         Pods(i64::try_from(ready).unwrap_or(i64::MAX)) < waits.available
     });
     let again = look.at + if has_come { PAUSE_FOR_PODS } else { PAUSE };
-    if asked.iter().all(|one| one.question().is_none()) {
-        return nothing;
-    }
     if balancers.now >= again {
         return ([Need::LoadBalancers].into(), Wake::At(balancers.now + PAUSE));
     }

@@ -203,7 +203,8 @@ pub(crate) fn cleared(release: &Release<'_>, stage: Stage, cursor: &Cursor) -> V
     let left = routers::left_behind(release.rollout, &routing.named.keys, routing.routes);
     let left = left.into_iter().filter(|left| is_so || left.key.kind != RouteKind::ApisixRoute);
     let book = routing.routers.book(routing.routes).filter(|_| is_so);
-    book.into_iter().chain(left).filter_map(|wanted| course::write(wanted, "")).collect()
+    let what = "take out what the Gateway API plugin noted of this Rollout";
+    book.into_iter().chain(left).filter_map(|wanted| course::write(wanted, what)).collect()
 }
 
 fn leavings(release: &Release<'_>) -> Vec<Action> {
