@@ -28,12 +28,7 @@ pub(crate) async fn load_balancers(
         let found = look(aws, clock, &tag_key, &question).await;
         if let Err(trouble) = &found {
             let ingress = &question.ingress;
-            tracing::warn!(
-                namespace,
-                name,
-                ingress,
-                "cannot look at the load balancer: {trouble:?}"
-            );
+            tracing::warn!(namespace, name, ingress, "cannot look at the load balancer: {trouble}");
         }
         let Question { ingress, version, .. } = question;
         ingresses.insert(ingress, OfIngress { version, found });

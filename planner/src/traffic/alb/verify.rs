@@ -5,6 +5,7 @@
 //! balancer controller has carried out stays until the Ingress changes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -58,6 +59,18 @@ pub enum Trouble {
     NotFound(String),
     /// AWS cannot be asked, or refuses, and what it says.
     NotTold(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(dns_name) => write!(
+                f,
+                "there is no load balancer {dns_name} in the account and the region of the controller"
+            ),
+            Self::NotTold(said) => write!(f, "it cannot be asked for its weights: {said}"),
+        }
+    }
 }
 
 /// A load balancer as it is.
@@ -185,11 +198,7 @@ impl Asked<'_> {
     pub fn trouble(&self, look: Option<&Look>) -> Option<(Problem, Trouble)> {
         let trouble = self.found(look)?.as_ref().err()?;
         let what = match trouble {
-            Trouble::NotFound(dns_name) => {
-                format!(
-                    "there is no load balancer {dns_name} in the account and the region of the controller"
-                )
-            }
+            Trouble::NotFound(_) => trouble.to_string(),
             Trouble::NotTold(said) => {
                 let dns_name = self.dns_name().unwrap_or_default();
                 format!("load balancer {dns_name} cannot be asked for its weights: {said}")
